@@ -1,0 +1,70 @@
+/* Section 5 of the law: the stake-weighted median of every column. */
+#include "heap.h"
+#include "memory.h"
+#include "stages.h"
+
+/* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are the (score,
+ * stake) of the validators whose score is above 0; those of the other `zeros` validators, whose stake is `below`, are 0. */
+static int64_t median(heap_pair *scores, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
+    if (count == 0 || (zeros != 0 && below > minority)) {
+        return 0;
+    }
+    heap_build(scores, count);
+    for (;; count--) {
+        heap_pair lowest = heap_pop(scores, count);
+        below += lowest.tag;
+        if (below > minority || count == 1) {
+            return lowest.key;
+        }
+    }
+}
+
+yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *active_stake, int64_t kappa,
+                           int64_t *consensus, void *workspace, size_t workspace_size) {
+    REQUIRE_N(n);
+    REQUIRE_ROWS(weights);
+    REQUIRE(active_stake != NULL && consensus != NULL, YUMA_ERROR_NULL);
+    arena memory = arena_of(workspace, workspace_size);
+    int64_t *stake = arena_take(&memory, n, sizeof *stake);
+    int64_t *absent = arena_take(&memory, n, sizeof *absent); /* by column, the stake of those who score 0 */
+    uint32_t *end = arena_take_zeros(&memory, (uint64_t)n + 1, sizeof *end);
+    heap_pair *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
+    REQUIRE(stake != NULL && absent != NULL && end != NULL && scores != NULL, YUMA_ERROR_WORKSPACE);
+
+    memcpy(stake, active_stake, n * sizeof *stake);
+    divide_by_sum(n, stake); /* the second normalization */
+    int64_t total = 0;
+    uint32_t validators = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        total += stake[i];
+        validators += active_stake[i] > 0;
+    }
+    int64_t minority = total - kappa;
+
+    /* Transpose: count the positive scores of a column at end[j + 1], sum up to where column j begins in end[j], and let
+     * end[j] run to where it ends. */
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
+            end[weights->uid[k] + 1] += weights->value[k] > 0;
+        }
+    }
+    for (uint32_t j = 0; j < n; j++) {
+        end[j + 1] += end[j];
+        absent[j] = total;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
+            uint16_t j = weights->uid[k];
+            if (weights->value[k] > 0) {
+                scores[end[j]++] = (heap_pair){weights->value[k], stake[i]};
+                absent[j] -= stake[i];
+            }
+        }
+    }
+
+    for (uint32_t j = 0, begin = 0; j < n; begin = end[j], j++) {
+        uint32_t count = end[j] - begin;
+        consensus[j] = median(scores + begin, count, validators - count, absent[j], minority);
+    }
+    return YUMA_OK;
+}

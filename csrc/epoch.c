@@ -1,0 +1,282 @@
+/* Sections 3 to 8 of the law, composed. */
+#include "memory.h"
+#include "stages.h"
+
+size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds) {
+    uint64_t size = (uint64_t)40 * weights + (uint64_t)20 * bonds + (uint64_t)200 * n + 1024;
+    return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
+}
+
+const char *yuma_status_text(yuma_status status) {
+    switch (status) {
+    case YUMA_OK:
+        return "ok";
+    case YUMA_ERROR_NULL:
+        return "a pointer that may not be null is";
+    case YUMA_ERROR_N:
+        return "n is 0 or above 32767";
+    case YUMA_ERROR_WORKSPACE:
+        return "the workspace is too small";
+    case YUMA_ERROR_PROFILE:
+        return "the profile is not computed here";
+    case YUMA_ERROR_OWNER:
+        return "the owner is neither -1 nor below n";
+    case YUMA_ERROR_RANGE:
+        return "a scalar is outside its range";
+    case YUMA_ERROR_INDPTR:
+        return "indptr does not start at 0, or decreases";
+    case YUMA_ERROR_UID:
+        return "a uid is not below n, or stands twice in a row";
+    case YUMA_ERROR_STAKE:
+        return "a stake is negative, or the sum leaves I64F64";
+    }
+    return "unknown status";
+}
+
+const char *yuma_build(void) {
+#if YUMA_HAVE_INT128
+#define INTEGERS "int128"
+#else
+#define INTEGERS "two-limb"
+#endif
+#if defined(__clang__)
+    return "c11 " INTEGERS " clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "c11 " INTEGERS " gcc " __VERSION__;
+#else
+    return "c11 " INTEGERS;
+#endif
+}
+
+static yuma_status check_scalars(const yuma_state *state, const yuma_hyperparameters *h) {
+    REQUIRE(state != NULL && h != NULL, YUMA_ERROR_NULL);
+    REQUIRE_N(state->n);
+    REQUIRE_OWNER(state->n, state->owner_uid);
+    REQUIRE_ROWS(&state->weights);
+    REQUIRE_ROWS(&state->bonds);
+    REQUIRE(state->total_stake != NULL && state->last_update != NULL && state->block_at_registration != NULL &&
+                state->validator_permit != NULL,
+            YUMA_ERROR_NULL);
+    /* A later profile (section 9) differs in the liquid alpha's consensus and in the cutoff: here it would be let in, and
+     * in bonds_stage told apart. */
+    REQUIRE(h->profile == YUMA_PROFILE_425, YUMA_ERROR_PROFILE);
+    REQUIRE(h->bonds_moving_average <= 1000000, YUMA_ERROR_RANGE);
+    return YUMA_OK;
+}
+
+static yuma_status check_rows(uint32_t n, const yuma_stored_rows *rows) {
+    uint64_t seen[(YUMA_MAX_UIDS + 64) / 64] = {0}; /* a bit a uid; those of a row are taken back after it */
+    REQUIRE(rows->indptr[0] == 0, YUMA_ERROR_INDPTR);
+    for (uint32_t i = 0; i < n; i++) {
+        REQUIRE(rows->indptr[i] <= rows->indptr[i + 1], YUMA_ERROR_INDPTR);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = rows->indptr[i]; k < rows->indptr[i + 1]; k++) {
+            uint16_t j = rows->uid[k];
+            REQUIRE(j < n && (seen[j / 64u] >> (j % 64u) & 1) == 0, YUMA_ERROR_UID);
+            seen[j / 64u] |= (uint64_t)1 << (j % 64u);
+        }
+        for (uint32_t k = rows->indptr[i]; k < rows->indptr[i + 1]; k++) {
+            seen[rows->uid[k] / 64u] = 0;
+        }
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_check(const yuma_state *state, const yuma_hyperparameters *hyperparameters) {
+    TRY(check_scalars(state, hyperparameters));
+    TRY(check_rows(state->n, &state->weights));
+    TRY(check_rows(state->n, &state->bonds));
+    wide sum = {0, 0};
+    for (uint32_t i = 0; i < state->n; i++) {
+        wide total = {state->total_stake[2 * i + 1], state->total_stake[2 * i]};
+        sum = wide_add(sum, total); /* both below 2^127: the sum is below 2^128 */
+        REQUIRE(total.hi >> 63 == 0 && sum.hi >> 63 == 0, YUMA_ERROR_STAKE);
+    }
+    return YUMA_OK;
+}
+
+static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
+    REQUIRE(r != NULL && r->active != NULL && r->validator_permit != NULL && r->stake_weight != NULL &&
+                r->consensus != NULL && r->incentive != NULL && r->dividends != NULL && r->validator_trust != NULL &&
+                r->server_emission != NULL && r->validator_emission != NULL && r->emission != NULL &&
+                r->bonds_indptr != NULL && r->bonds_uid != NULL && r->bonds_value != NULL,
+            YUMA_ERROR_NULL);
+    if (t != NULL) {
+        REQUIRE(t->stake != NULL && t->active_stake != NULL && t->consensus != NULL && t->validator_trust != NULL &&
+                    t->rank != NULL && t->incentive != NULL && t->dividends != NULL,
+                YUMA_ERROR_NULL);
+        REQUIRE_ROWS(&t->weights);
+        REQUIRE_ROWS(&t->clipped);
+        REQUIRE_ROWS(&t->weights_for_bonds);
+        REQUIRE_ROWS(&t->ema_bonds);
+        REQUIRE_ROWS(&t->normalized_bonds);
+    }
+    return YUMA_OK;
+}
+
+/* What stands between the stages, in the workspace. 7 arrays of 8 n bytes; the matrices are taken when they are needed. */
+typedef struct {
+    uint32_t n;
+    arena memory; /* what is left: the workspace of the stages */
+    int64_t *stake, *active_stake, *consensus, *validator_trust, *rank, *incentive, *dividends;
+} working;
+
+static yuma_status working_begin(working *w, uint32_t n, void *workspace, size_t size) {
+    w->n = n;
+    w->memory = arena_of(workspace, size);
+    int64_t **arrays[] = {&w->stake, &w->active_stake, &w->consensus, &w->validator_trust,
+                          &w->rank,  &w->incentive,    &w->dividends};
+    for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
+        *arrays[a] = arena_take(&w->memory, n, sizeof(int64_t));
+        REQUIRE(*arrays[a] != NULL, YUMA_ERROR_WORKSPACE);
+    }
+    return YUMA_OK;
+}
+
+static yuma_status take_rows(working *w, uint64_t entries, yuma_rows *rows) {
+    rows->indptr = arena_take(&w->memory, (uint64_t)w->n + 1, sizeof *rows->indptr);
+    rows->uid = arena_take(&w->memory, entries, sizeof *rows->uid);
+    rows->value = arena_take(&w->memory, entries, sizeof *rows->value);
+    REQUIRE(rows->indptr != NULL && rows->uid != NULL && rows->value != NULL, YUMA_ERROR_WORKSPACE);
+    return YUMA_OK;
+}
+
+#define REST(w) (w)->memory.at, (size_t)((w)->memory.end - (w)->memory.at)
+
+static void trace_array(uint32_t n, const int64_t *values, int64_t *to) {
+    memcpy(to, values, n * sizeof *to);
+}
+
+static void store_u16(uint32_t n, const int64_t *values, uint16_t *to) {
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = fixed_to_u16(values[i]);
+    }
+}
+
+/* Section 8: rows of those who have a permit from now on. */
+static void store_bonds(uint32_t n, const yuma_rows *bonds, yuma_result *result) {
+    uint32_t kept = 0;
+    result->bonds_indptr[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t end = result->validator_permit[i] ? bonds->indptr[i + 1] : bonds->indptr[i];
+        for (uint32_t k = bonds->indptr[i]; k < end; k++) {
+            result->bonds_uid[kept] = bonds->uid[k];
+            result->bonds_value[kept++] = fixed_to_u16(bonds->value[k]);
+        }
+        result->bonds_indptr[i + 1] = kept;
+    }
+}
+
+static int any(uint32_t n, const int64_t *values) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Section 7. weights_for_bonds is used up. */
+static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_hyperparameters *h,
+                               yuma_rows *weights_for_bonds, yuma_result *result, yuma_trace *trace) {
+    uint32_t n = w->n;
+    uint64_t old_entries = state->bonds.indptr[n];
+    yuma_rows old, ema;
+    TRY(take_rows(w, old_entries, &old));
+    TRY(take_rows(w, old_entries + weights_for_bonds->indptr[n], &ema));
+
+    uint64_t cutoff = yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block);
+    TRY(yuma_old_bonds(n, &state->bonds, state->block_at_registration, cutoff, h->yuma3, &old, REST(w)));
+    if (!h->yuma3) {
+        TRY(yuma_new_bonds(n, weights_for_bonds, w->active_stake, REST(w)));
+    }
+    if (h->yuma3 && h->liquid_alpha && any(n, w->consensus)) {
+        TRY(yuma_liquid_ema(n, weights_for_bonds, &old, w->consensus, fixed_ratio16(h->alpha_low),
+                            fixed_ratio16(h->alpha_high), (int64_t)h->alpha_sigmoid_steepness * YUMA_ONE, &ema, REST(w)));
+    } else {
+        TRY(yuma_ema(n, yuma_bonds_alpha(h->bonds_moving_average), weights_for_bonds, &old, &ema, REST(w)));
+    }
+    if (trace != NULL) {
+        copy_rows(n, &ema, &trace->ema_bonds);
+    }
+    if (h->yuma3) {
+        store_bonds(n, &ema, result);
+    }
+
+    yuma_rows *normalized = &ema;
+    TRY(yuma_column_normalize(n, normalized, REST(w)));
+    if (trace != NULL) {
+        copy_rows(n, normalized, &trace->normalized_bonds);
+    }
+    TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? w->active_stake : NULL, w->dividends));
+    if (!h->yuma3) {
+        TRY(yuma_column_max_normalize(n, normalized, REST(w)));
+        store_bonds(n, normalized, result);
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
+                       yuma_result *result, yuma_trace *trace, void *workspace, size_t workspace_size) {
+    const yuma_hyperparameters *h = hyperparameters;
+    TRY(check_scalars(state, h));
+    TRY(check_result(result, trace));
+    uint32_t n = state->n, entries = state->weights.indptr[n];
+    REQUIRE(workspace != NULL && workspace_size >= yuma_workspace(n, entries, state->bonds.indptr[n]),
+            YUMA_ERROR_WORKSPACE);
+    working w;
+    TRY(working_begin(&w, n, workspace, workspace_size));
+
+    /* 3 */
+    TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
+    TRY(yuma_stake(n, state->total_stake, h->stake_threshold, state->owner_uid, w.stake));
+    TRY(yuma_permits(n, w.stake, h->max_allowed_validators, state->owner_uid, result->validator_permit, REST(&w)));
+    TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
+
+    /* 4 */
+    yuma_rows weights, clipped, weights_for_bonds;
+    TRY(take_rows(&w, entries, &weights));
+    TRY(yuma_mask_weights(n, &state->weights, state->validator_permit, state->owner_uid, state->last_update,
+                          state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, &weights));
+    TRY(yuma_normalize_rows(n, &weights));
+
+    /* 5; its workspace is given back */
+    TRY(yuma_consensus(n, &weights, w.active_stake, fixed_ratio16(h->kappa), w.consensus, REST(&w)));
+
+    /* 6 */
+    TRY(take_rows(&w, entries, &clipped));
+    TRY(yuma_clip(n, &weights, w.consensus, &clipped));
+    TRY(yuma_validator_trust(n, &clipped, w.validator_trust));
+    TRY(yuma_rank(n, &clipped, w.active_stake, w.rank));
+    TRY(yuma_incentive(n, w.rank, w.incentive));
+
+    /* 7 */
+    TRY(take_rows(&w, entries, &weights_for_bonds));
+    TRY(yuma_weights_for_bonds(n, &weights, &clipped, fixed_ratio16(h->bonds_penalty), &weights_for_bonds, REST(&w)));
+    if (trace != NULL) {
+        copy_rows(n, &weights, &trace->weights);
+        copy_rows(n, &clipped, &trace->clipped);
+        copy_rows(n, &weights_for_bonds, &trace->weights_for_bonds);
+    }
+    TRY(bonds_stage(&w, state, h, &weights_for_bonds, result, trace));
+
+    /* 8 */
+    TRY(yuma_emission(n, w.incentive, w.dividends, w.stake, w.active_stake, emission, result->server_emission,
+                      result->validator_emission, result->emission));
+    store_u16(n, w.stake, result->stake_weight);
+    store_u16(n, w.consensus, result->consensus);
+    store_u16(n, w.incentive, result->incentive);
+    store_u16(n, w.dividends, result->dividends);
+    store_u16(n, w.validator_trust, result->validator_trust);
+    if (trace != NULL) {
+        trace_array(n, w.stake, trace->stake);
+        trace_array(n, w.active_stake, trace->active_stake);
+        trace_array(n, w.consensus, trace->consensus);
+        trace_array(n, w.validator_trust, trace->validator_trust);
+        trace_array(n, w.rank, trace->rank);
+        trace_array(n, w.incentive, trace->incentive);
+        trace_array(n, w.dividends, trace->dividends);
+    }
+    return YUMA_OK;
+}

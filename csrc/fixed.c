@@ -1,0 +1,140 @@
+/* Section 1 of the law: what is too long to be inline, and the exported names. */
+#include "fixed.h"
+
+/* floor((top, next) / d) and the remainder, for top < d and d >= 2^127: a quotient digit of 64 bits. Knuth, volume 2,
+ * 4.3.1, algorithm D with digits of 64 bits: the estimate from the upper digit of d is too large by at most 2. */
+static uint64_t divide_digit(wide top, uint64_t next, wide d, wide *remainder) {
+    uint64_t q, r;
+    int carried = 0;
+    if (top.hi >= d.hi) { /* top.hi = d.hi, as top < d */
+        q = UINT64_MAX;
+        r = top.lo + d.hi;
+        carried = r < d.hi;
+    } else {
+        q = wide_div(top, d.hi, &r);
+    }
+    while (!carried && wide_less((wide){r, next}, wide_mul(q, d.lo))) {
+        q--;
+        r += d.hi;
+        carried = r < d.hi;
+    }
+    /* (top.lo, next) - q * d modulo 2^128, which holds the true difference in [0, d) */
+    wide product = wide_mul(q, d.lo);
+    product.hi += q * d.hi;
+    *remainder = wide_sub((wide){top.lo, next}, product);
+    return q;
+}
+
+/* x * 2^shift modulo 2^128, shift < 64 */
+static wide shift_left(wide x, unsigned shift) {
+    return shift == 0 ? x : (wide){x.hi << shift | x.lo >> (64 - shift), x.lo << shift};
+}
+
+wide fixed_quotient64(wide a, wide b, int *overflow) {
+    wide q;
+    *overflow = 0;
+    if (b.hi == 0) {
+        uint64_t r;
+        if (a.hi >= b.lo) {
+            *overflow = 1;
+            return (wide){0, 0};
+        }
+        q.hi = wide_div((wide){a.hi, a.lo}, b.lo, &r);
+        q.lo = wide_div((wide){r, 0}, b.lo, &r);
+        return q;
+    }
+    unsigned shift = wide_leading_zeros(b.hi);
+    wide d = shift_left(b, shift), scaled = shift_left(a, shift), r;
+    /* (a << 64) << shift is the digits top, scaled.hi, scaled.lo, 0 with top < 2^shift <= 2^63 <= d.hi */
+    uint64_t top = shift == 0 ? 0 : a.hi >> (64 - shift);
+    q.hi = divide_digit((wide){top, scaled.hi}, scaled.lo, d, &r);
+    q.lo = divide_digit(r, 0, d, &r);
+    return q;
+}
+
+/* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). */
+int64_t fixed_exp_safe(int64_t x) {
+    x = fixed_clamp(x, -20 * YUMA_ONE, 20 * YUMA_ONE);
+    if (x == 0) {
+        return YUMA_ONE;
+    }
+    if (x == YUMA_ONE) {
+        return 11674931200; /* e cut to 23 fractional bits, as the chain has it */
+    }
+    uint64_t a = fixed_magnitude(x);
+    uint64_t sum = (uint64_t)YUMA_ONE + a, term = a;
+    for (uint64_t i = 2; i <= 31 && term != 0; i++) { /* a term of 0 stays 0 */
+        wide p = wide_mul(term, a);
+        term = (p.hi << 32 | p.lo >> 32) / i;
+        sum += term;
+    }
+    if (x > 0) {
+        return (int64_t)sum;
+    }
+    uint64_t remainder;
+    return (int64_t)wide_div((wide){1, 0}, sum, &remainder); /* sum > 2^32: the quotient is below 2^32 */
+}
+
+int64_t yuma_add(int64_t a, int64_t b) {
+    return fixed_add(a, b);
+}
+
+int64_t yuma_sub(int64_t a, int64_t b) {
+    return fixed_sub(a, b);
+}
+
+int64_t yuma_mul(int64_t a, int64_t b) {
+    return fixed_mul(a, b);
+}
+
+int64_t yuma_mul_checked(int64_t a, int64_t b) {
+    return fixed_mul_checked(a, b);
+}
+
+int64_t yuma_div(int64_t a, int64_t b) {
+    return fixed_div(a, b);
+}
+
+int64_t yuma_sdiv(int64_t a, int64_t b) {
+    return fixed_sdiv(a, b);
+}
+
+int64_t yuma_ratio16(uint16_t value) {
+    return fixed_ratio16(value);
+}
+
+uint16_t yuma_to_u16(int64_t x) {
+    return fixed_to_u16(x);
+}
+
+int64_t yuma_exp_safe(int64_t x) {
+    return fixed_exp_safe(x);
+}
+
+int64_t yuma_to_i32f32(const uint64_t x[2]) {
+    return fixed_from_i64f64((wide){x[1], x[0]});
+}
+
+static wide magnitude64(wide x, int *negative) {
+    *negative = (int64_t)x.hi < 0;
+    return *negative ? wide_sub((wide){0, 0}, x) : x;
+}
+
+void yuma_div64(const uint64_t a[2], const uint64_t b[2], uint64_t q[2]) {
+    int a_negative, b_negative, overflow;
+    wide x = magnitude64((wide){a[1], a[0]}, &a_negative);
+    wide y = magnitude64((wide){b[1], b[0]}, &b_negative);
+    int negative = a_negative != b_negative;
+    wide magnitude = {0, 0};
+    overflow = y.hi == 0 && y.lo == 0;
+    if (!overflow) {
+        magnitude = fixed_quotient64(x, y, &overflow);
+    }
+    wide largest = {(uint64_t)INT64_MAX + (uint64_t)negative, negative ? 0 : UINT64_MAX};
+    if (overflow || wide_less(largest, magnitude)) {
+        magnitude = (wide){0, 0};
+    }
+    wide quotient = negative ? wide_sub((wide){0, 0}, magnitude) : magnitude;
+    q[0] = quotient.lo;
+    q[1] = quotient.hi;
+}

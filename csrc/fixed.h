@@ -1,0 +1,132 @@
+/* Section 1 of the law: I32F32 in an int64_t, I64F64 in two words. Every function takes any operand unless it states a
+ * range, and none of them has undefined behaviour on any input. */
+#ifndef YUMA_FIXED_H
+#define YUMA_FIXED_H
+
+#include <stdint.h>
+
+#include "wide.h"
+#include "yuma.h"
+
+/* |x| without overflow for INT64_MIN. */
+static inline uint64_t fixed_magnitude(int64_t x) {
+    return x < 0 ? (uint64_t)0 - (uint64_t)x : (uint64_t)x;
+}
+
+static inline int64_t fixed_min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t fixed_max(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* low <= high */
+static inline int64_t fixed_clamp(int64_t x, int64_t low, int64_t high) {
+    return fixed_max(low, fixed_min(x, high));
+}
+
+static inline int64_t fixed_add(int64_t a, int64_t b) {
+    if (b > 0 && a > INT64_MAX - b) {
+        return INT64_MAX;
+    }
+    if (b < 0 && a < INT64_MIN - b) {
+        return INT64_MIN;
+    }
+    return a + b;
+}
+
+static inline int64_t fixed_sub(int64_t a, int64_t b) {
+    if (b < 0 && a > INT64_MAX + b) {
+        return INT64_MAX;
+    }
+    if (b > 0 && a < INT64_MIN + b) {
+        return INT64_MIN;
+    }
+    return a - b;
+}
+
+/* (a * b) >> 32 of the exact product. Where it does not fit: *overflow is its sign, the result is undefined. */
+static inline int64_t fixed_product(int64_t a, int64_t b, int *overflow) {
+    wide p = wide_mul_signed(a, b);
+    int64_t high = (int64_t)p.hi; /* |high| <= 2^62 */
+    *overflow = high > INT32_MAX ? 1 : high < INT32_MIN ? -1 : 0;
+    return (int64_t)(p.hi << 32 | p.lo >> 32);
+}
+
+static inline int64_t fixed_mul(int64_t a, int64_t b) {
+    int overflow;
+    int64_t p = fixed_product(a, b, &overflow);
+    return overflow == 0 ? p : overflow > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static inline int64_t fixed_mul_checked(int64_t a, int64_t b) {
+    int overflow;
+    int64_t p = fixed_product(a, b, &overflow);
+    return overflow == 0 ? p : 0;
+}
+
+/* (a << 32) /t b of the exact numerator, b != 0. Where it does not fit: *overflow is its sign, the result is undefined. */
+static inline int64_t fixed_quotient(int64_t a, int64_t b, int *overflow) {
+    uint64_t x = fixed_magnitude(a), y = fixed_magnitude(b);
+    int negative = (a < 0) != (b < 0);
+    wide numerator = {x >> 32, x << 32};
+    uint64_t q, remainder;
+    *overflow = negative ? -1 : 1;
+    if (numerator.hi == 0) {
+        q = numerator.lo / y;
+    } else if (numerator.hi < y) {
+        q = wide_div(numerator, y, &remainder);
+    } else {
+        return 0; /* at least 2^64 */
+    }
+    if (q > (uint64_t)INT64_MAX + (uint64_t)negative) {
+        return 0;
+    }
+    *overflow = 0;
+    return (int64_t)(negative ? (uint64_t)0 - q : q);
+}
+
+/* 0 where b = 0, and 0 where the quotient does not fit. */
+static inline int64_t fixed_div(int64_t a, int64_t b) {
+    int overflow;
+    int64_t q = b == 0 ? 0 : fixed_quotient(a, b, &overflow);
+    return q; /* fixed_quotient gives 0 on overflow */
+}
+
+/* Clamped where the quotient does not fit. The law never divides by 0 here; this gives 0. */
+static inline int64_t fixed_sdiv(int64_t a, int64_t b) {
+    if (b == 0) {
+        return 0;
+    }
+    int overflow;
+    int64_t q = fixed_quotient(a, b, &overflow);
+    return overflow == 0 ? q : overflow > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static inline int64_t fixed_ratio16(uint16_t value) {
+    return (int64_t)(((uint64_t)value << 32) / 65535);
+}
+
+static inline uint16_t fixed_to_u16(int64_t x) {
+    return (uint16_t)fixed_clamp(fixed_mul(x, (int64_t)65535 << 32) >> 32, 0, 65535);
+}
+
+/* I64F64 bits to I32F32: floor, clamped. */
+static inline int64_t fixed_from_i64f64(wide x) {
+    int64_t high = (int64_t)x.hi;
+    if (high > INT32_MAX) {
+        return INT64_MAX;
+    }
+    if (high < INT32_MIN) {
+        return INT64_MIN;
+    }
+    return (int64_t)(x.hi << 32 | x.lo >> 32);
+}
+
+/* floor((a << 64) / b) of unsigned a and b, b != 0. Where that is 2^128 or more: *overflow is 1, the result 0. */
+wide fixed_quotient64(wide a, wide b, int *overflow);
+
+int64_t fixed_exp_safe(int64_t x);
+
+#endif

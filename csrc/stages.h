@@ -1,0 +1,60 @@
+/* What the stages share; internal. */
+#ifndef YUMA_STAGES_H
+#define YUMA_STAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "fixed.h"
+#include "yuma.h"
+
+#define REQUIRE(condition, status) \
+    do {                           \
+        if (!(condition)) {        \
+            return (status);       \
+        }                          \
+    } while (0)
+
+#define REQUIRE_N(n) REQUIRE((n) >= 1 && (n) <= YUMA_MAX_UIDS, YUMA_ERROR_N)
+
+#define REQUIRE_OWNER(n, owner) \
+    REQUIRE((owner) == YUMA_NO_OWNER || ((owner) >= 0 && (uint32_t)(owner) < (n)), YUMA_ERROR_OWNER)
+
+#define REQUIRE_ROWS(rows)                                                                                     \
+    REQUIRE((rows) != NULL && (rows)->indptr != NULL && (rows)->uid != NULL && (rows)->value != NULL, \
+            YUMA_ERROR_NULL)
+
+#define TRY(call)                   \
+    do {                            \
+        yuma_status try_ = (call);  \
+        if (try_ != YUMA_OK) {      \
+            return try_;            \
+        }                           \
+    } while (0)
+
+static inline uint64_t saturating_add(uint64_t a, uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Each divided by their sum where that is not 0. The sum must fit an int64_t. */
+static inline void divide_by_sum(uint32_t n, int64_t *values) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += values[i];
+    }
+    for (uint32_t i = 0; i < n && sum != 0; i++) {
+        values[i] = fixed_div(values[i], sum);
+    }
+}
+
+/* The entries of `from`, in order. `to` may be `from`. */
+static inline void copy_rows(uint32_t n, const yuma_rows *from, yuma_rows *to) {
+    if (from->indptr != to->indptr) {
+        memcpy(to->indptr, from->indptr, ((size_t)n + 1) * sizeof *to->indptr);
+        memcpy(to->uid, from->uid, from->indptr[n] * sizeof *to->uid);
+        memcpy(to->value, from->value, from->indptr[n] * sizeof *to->value);
+    }
+}
+
+#endif

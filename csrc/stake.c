@@ -1,0 +1,85 @@
+/* Section 3 of the law: stake, activity, permits. */
+#include "fixed.h"
+#include "heap.h"
+#include "memory.h"
+#include "stages.h"
+
+yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff, uint64_t current_block,
+                          uint8_t *active) {
+    REQUIRE_N(n);
+    REQUIRE(last_update != NULL && active != NULL, YUMA_ERROR_NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        active[i] = !(saturating_add(last_update[i], activity_cutoff) < current_block);
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
+                       int64_t *stake) {
+    REQUIRE_N(n);
+    REQUIRE_OWNER(n, owner_uid);
+    REQUIRE(total_stake != NULL && stake != NULL, YUMA_ERROR_NULL);
+    wide sum = {0, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        wide total = {total_stake[2 * i + 1], total_stake[2 * i]};
+        stake[i] = !(total.hi < stake_threshold && (int32_t)i != owner_uid); /* kept by the filter */
+        if (stake[i]) {
+            sum = wide_add(sum, total);
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        wide total = {total_stake[2 * i + 1], total_stake[2 * i]};
+        if (stake[i] && (total.hi | total.lo) != 0) {
+            int overflow; /* a part of the sum is at most 1 */
+            stake[i] = fixed_from_i64f64(fixed_quotient64(total, sum, &overflow));
+        } else {
+            stake[i] = 0;
+        }
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
+                       size_t workspace_size) {
+    REQUIRE_N(n);
+    REQUIRE(stake != NULL && permit != NULL, YUMA_ERROR_NULL);
+    memset(permit, 1, n);
+    if (k >= n) {
+        return YUMA_OK;
+    }
+    arena memory = arena_of(workspace, workspace_size);
+    heap_pair *heap = arena_take(&memory, n, sizeof *heap);
+    REQUIRE(heap != NULL, YUMA_ERROR_WORKSPACE);
+    for (uint32_t i = 0; i < n; i++) {
+        heap[i] = (heap_pair){stake[i], i};
+    }
+    heap_build(heap, n);
+    for (uint32_t left = n; left > k; left--) {
+        permit[heap_pop(heap, left).tag] = 0;
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_validators, int32_t owner_uid,
+                         uint8_t *new_permit, void *workspace, size_t workspace_size) {
+    REQUIRE_N(n);
+    REQUIRE_OWNER(n, owner_uid);
+    TRY(yuma_top_k(n, stake, max_allowed_validators, new_permit, workspace, workspace_size));
+    for (uint32_t i = 0; i < n; i++) {
+        new_permit[i] = (new_permit[i] && stake[i] != 0) || (int32_t)i == owner_uid;
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active, const uint8_t *validator_permit,
+                              int32_t owner_uid, int64_t *active_stake) {
+    REQUIRE_N(n);
+    REQUIRE_OWNER(n, owner_uid);
+    REQUIRE(stake != NULL && active != NULL && validator_permit != NULL && active_stake != NULL, YUMA_ERROR_NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        int counts = active[i] && (validator_permit[i] || (int32_t)i == owner_uid);
+        active_stake[i] = counts ? stake[i] : 0;
+    }
+    divide_by_sum(n, active_stake);
+    return YUMA_OK;
+}

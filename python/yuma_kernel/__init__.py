@@ -1,0 +1,42 @@
+"""Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit."""
+
+from yuma_kernel.epoch import BACKENDS, epoch
+from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile
+from yuma_kernel.snapshot import Snapshot, load, save
+from yuma_kernel.types import (
+    MAX_UIDS,
+    OUTPUTS,
+    PROFILES,
+    TRACES,
+    Difference,
+    EpochResult,
+    Hyperparameters,
+    SparseRows,
+    SubnetState,
+    stake_from_rao,
+    total_stake_bits,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BACKENDS",
+    "MAX_UIDS",
+    "OUTPUTS",
+    "PROFILES",
+    "TRACES",
+    "BackendUnavailable",
+    "Difference",
+    "EpochResult",
+    "Hyperparameters",
+    "InputError",
+    "Snapshot",
+    "SparseRows",
+    "SubnetState",
+    "UnsupportedProfile",
+    "epoch",
+    "load",
+    "save",
+    "stake_from_rao",
+    "total_stake_bits",
+]

@@ -1,0 +1,39 @@
+"""What callers can catch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Index = int | tuple[int, ...] | None
+
+
+class InputError(ValueError):
+    """An input that breaks a rule; nothing was computed and nothing was changed.
+
+    Attributes:
+        field: the name of the input, as in section 2 of the specification.
+        index: where in the field (a uid, a position, or a tuple of them); None for a scalar or for the field as a whole.
+        rule: what the input should have been, and what it was.
+    """
+
+    def __init__(self, field: str, rule: str, index: Index = None) -> None:
+        self.field = field
+        self.index = index
+        self.rule = rule
+        place = "" if index is None else str(list(index)) if isinstance(index, tuple) else f"[{index}]"
+        super().__init__(f"{field}{place}: {rule}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.field, self.rule, self.index)
+
+    def within(self, field: str) -> InputError:
+        """The same error as seen by the owner of the input, who knows it under the name `field`."""
+        return type(self)(field, self.rule, self.index)
+
+
+class UnsupportedProfile(InputError):
+    """A profile of the runtime's arithmetic that this version does not compute."""
+
+
+class BackendUnavailable(ImportError):
+    """A known backend that cannot be loaded here; the message says how to get it."""

@@ -1,0 +1,611 @@
+"""The epoch as the law states it, in plain Python integers: the oracle that every other backend is held to.
+
+To be read beside the law, section by section. A number of type I32F32 or I64F64 is a Python int that holds the bits of the
+storage (section 1). Nothing here can wrap: where the chain clamps or gives 0, a function says so. NumPy appears only at
+the door, in `epoch`.
+
+A stage is a function of the name that the law gives to its result, and its parameters have the names of the law too. It
+takes lists by uid and rows, changes none of them, and trusts its inputs. Unless its docstring says otherwise, a value is an
+I32F32 from 0 to ONE.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from yuma_kernel.types import (
+    U16_MAX,
+    U64_MAX,
+    AnyArray,
+    EpochResult,
+    Hyperparameters,
+    I64Array,
+    SparseRows,
+    SubnetState,
+    U16Array,
+    U64Array,
+)
+
+Row: TypeAlias = list[tuple[int, int]]
+"""(uid, value) pairs in stored order; a uid stands in it at most once."""
+
+Rows: TypeAlias = list[Row]
+
+# -- 1. Numbers -----------------------------------------------------------------------------------------------------------
+
+ONE: Final = 1 << 32
+HALF: Final = ONE // 2
+I32F32_MIN: Final = -(1 << 63)
+I32F32_MAX: Final = (1 << 63) - 1
+I64F64_MIN: Final = -(1 << 127)
+I64F64_MAX: Final = (1 << 127) - 1
+
+EXP_LIMIT: Final = 20 * ONE
+EXP_LAST_TERM: Final = 31
+EXP_OF_ONE: Final = 11674931200
+"""e as the chain has it as a constant, cut to 23 fractional bits: not what its series gives."""
+
+
+def clamp(x: int, low: int, high: int) -> int:
+    """The integer of low..high that is nearest to x."""
+    return low if x < low else high if x > high else x
+
+
+def truncated(a: int, b: int) -> int:
+    """a /t b: the exact quotient of two integers, rounded toward zero; b is not 0."""
+    quotient = abs(a) // abs(b)
+    return quotient if (a < 0) == (b < 0) else -quotient
+
+
+def add(a: int, b: int) -> int:
+    """a + b, clamped."""
+    return clamp(a + b, I32F32_MIN, I32F32_MAX)
+
+
+def sub(a: int, b: int) -> int:
+    """a - b, clamped."""
+    return clamp(a - b, I32F32_MIN, I32F32_MAX)
+
+
+def mul(a: int, b: int) -> int:
+    """a·b, rounded toward minus infinity, clamped."""
+    return clamp((a * b) >> 32, I32F32_MIN, I32F32_MAX)
+
+
+def cmul(a: int, b: int) -> int:
+    """a·b, rounded toward minus infinity; 0 where it does not fit."""
+    product = (a * b) >> 32
+    return product if I32F32_MIN <= product <= I32F32_MAX else 0
+
+
+def div(a: int, b: int) -> int:
+    """a / b, rounded toward zero; 0 where b is 0 and where the quotient does not fit."""
+    if b == 0:
+        return 0
+    quotient = truncated(a << 32, b)
+    return quotient if I32F32_MIN <= quotient <= I32F32_MAX else 0
+
+
+def sdiv(a: int, b: int) -> int:
+    """a / b, rounded toward zero, clamped; b is not 0."""
+    return clamp(truncated(a << 32, b), I32F32_MIN, I32F32_MAX)
+
+
+def div64(a: int, b: int) -> int:
+    """a / b of I64F64, rounded toward zero; 0 where b is 0 and where the quotient does not fit."""
+    if b == 0:
+        return 0
+    quotient = truncated(a << 64, b)
+    return quotient if I64F64_MIN <= quotient <= I64F64_MAX else 0
+
+
+def i64f64_to_i32f32(x: int) -> int:
+    """An I64F64 as I32F32, rounded toward minus infinity, clamped."""
+    return clamp(x >> 32, I32F32_MIN, I32F32_MAX)
+
+
+def fixed_to_unsigned(x: int, highest: int) -> int:
+    """The whole part of x (not necessarily in the range of I32F32), rounded toward minus infinity, clamped to 0..highest."""
+    return clamp(x >> 32, 0, highest)
+
+
+def ratio16(v: int) -> int:
+    """A stored u16 as a proportion; 65535 is exactly ONE."""
+    return (v << 32) // U16_MAX
+
+
+def to_u16(x: int) -> int:
+    """A proportion as it is stored: u16, rounded toward minus infinity."""
+    return fixed_to_unsigned(mul(x, U16_MAX << 32), U16_MAX)
+
+
+def exp_safe(x: int) -> int:
+    """e^x by the chain's series, for x clamped to -20..20; at 0 the series is ONE by itself."""
+    x = clamp(x, -EXP_LIMIT, EXP_LIMIT)
+    if x == ONE:
+        return EXP_OF_ONE
+    a = abs(x)
+    total, term = ONE + a, a
+    for i in range(2, EXP_LAST_TERM + 1):
+        term = ((term * a) >> 32) // i
+        total += term
+    return (1 << 64) // total if x < 0 else total
+
+
+def normalize(values: list[int]) -> list[int]:
+    """Each value divided by their sum where that is not 0."""
+    total = sum(values)
+    return [div(v, total) for v in values] if total != 0 else values
+
+
+# -- 3. Stake, activity, permits ------------------------------------------------------------------------------------------
+
+
+def activity(last_update: list[int], activity_cutoff: int, current_block: int) -> list[bool]:
+    """`active`: who set weights not longer than activity_cutoff blocks ago (3.1). All u64, blocks."""
+    return [min(block + activity_cutoff, U64_MAX) >= current_block for block in last_update]
+
+
+def filter_stake(total_stake: list[int], stake_threshold: int, owner: int | None) -> list[int]:
+    """`filtered`: the stake that counts (3.2).
+
+    Args:
+        total_stake: I64F64, rao, none negative.
+        stake_threshold: u64, whole rao; less is nothing, except the owner's.
+    """
+    return [0 if t >> 64 < stake_threshold and i != owner else t for i, t in enumerate(total_stake)]
+
+
+def normalize_stake(filtered: list[int]) -> list[int]:
+    """`stake`: I64F64 amounts as parts of their sum (3.3)."""
+    total = sum(filtered)
+    return [i64f64_to_i32f32(div64(f, total)) for f in filtered]
+
+
+def permit(validator_permit: list[bool], owner: int | None) -> list[bool]:
+    """`permit`: who may set weights in this epoch; the owner always may (3.4)."""
+    return [held or i == owner for i, held in enumerate(validator_permit)]
+
+
+def top_k(stake: list[int], k: int) -> list[bool]:
+    """The uids with stake that are among the k of most stake; of equals the higher uid comes first (3.5)."""
+    chosen = [s != 0 for s in stake]
+    ascending = sorted(range(len(stake)), key=stake.__getitem__)  # stable, as the law wants it
+    for i in ascending[: max(0, len(stake) - k)]:
+        chosen[i] = False
+    return chosen
+
+
+def new_permit(stake: list[int], max_allowed_validators: int, owner: int | None) -> list[bool]:
+    """`new_permit`: who may set weights in the next epoch (3.5)."""
+    return permit(top_k(stake, max_allowed_validators), owner)
+
+
+def active_stake(stake: list[int], active: list[bool], permit: list[bool]) -> list[int]:
+    """`active_stake`: stake as parts of that of the active validators, 0 for everybody else (3.6)."""
+    return normalize([s if a and p else 0 for s, a, p in zip(stake, active, permit, strict=True)])
+
+
+# -- 4. Weights -----------------------------------------------------------------------------------------------------------
+
+
+def upscale_to_u16(values: list[int]) -> list[int]:
+    """A row of weights, u16, as the chain stores it when it is set: scaled so that the largest value is 65535."""
+    largest = max(values, default=0)
+    if largest == 0:
+        return [0] * len(values)
+    # the chain chooses the order of the two operations by whether the product could leave I32F32
+    if largest > 32768:
+        factor = div(U16_MAX << 32, largest << 32)
+        scaled = [mul(v << 32, factor) for v in values]
+    else:
+        scaled = [div(mul(v << 32, U16_MAX << 32), largest << 32) for v in values]
+    return [fixed_to_unsigned(x + HALF, U16_MAX) for x in scaled]
+
+
+def mask_weights(
+    weights: Rows,
+    permit: list[bool],
+    owner: int | None,
+    last_update: list[int],
+    block_at_registration: list[int],
+    commit_block: list[int],
+) -> Rows:
+    """The stored weights, u16, that count, as I32F32: of a permitted uid, on others, set after they registered.
+
+    Args:
+        last_update, block_at_registration: u64, blocks.
+        commit_block: u64, blocks; 2^64 - 1 where there is no live commit, and everywhere without commit_reveal.
+
+    Returns:
+        Whole numbers from 0 to 65535.
+    """
+
+    def counts(i: int, j: int) -> bool:
+        registered = block_at_registration[j]
+        return (i != j or i == owner) and last_update[i] > registered and commit_block[i] >= registered
+
+    return [
+        [(j, v << 32) for j, v in row if counts(i, j)] if permitted else []
+        for i, (row, permitted) in enumerate(zip(weights, permit, strict=True))
+    ]
+
+
+def normalize_rows(rows: Rows) -> Rows:
+    """`weights`: each row divided by its sum where that is positive; the order stays."""
+    return [_normalize_row(row) for row in rows]
+
+
+def _normalize_row(row: Row) -> Row:
+    total = sum(v for _, v in row)
+    return [(j, div(v, total)) for j, v in row] if total > 0 else row
+
+
+# -- 5. Consensus: the stake-weighted median ------------------------------------------------------------------------------
+
+
+def consensus(active_stake: list[int], weights: Rows, kappa: int) -> list[int]:
+    """`consensus`: by column, the median of the weights by stake; at kappa, a proportion, instead of a half.
+
+    active_stake is normalized a second time here: the rounding of both times shows in the total.
+    """
+    validators = [i for i, s in enumerate(active_stake) if s > 0]
+    if not validators:
+        return [0] * len(weights)
+    stakes = normalize([active_stake[i] for i in validators])
+    total = sum(stakes)
+    columns: list[list[tuple[int, int]]] = [[] for _ in weights]
+    for i, s in zip(validators, stakes, strict=True):
+        for j, w in weights[i]:
+            columns[j].append((s, w))
+    medians = []
+    for column in columns:
+        if len(column) < len(validators):  # the absent ones score 0: together they count as one
+            column.append((total - sum(s for s, _ in column), 0))
+        medians.append(stake_weighted_median([s for s, _ in column], [w for _, w in column], kappa))
+    return medians
+
+
+def stake_weighted_median(stakes: list[int], scores: list[int], kappa: int) -> int:
+    """The smallest score p with Σ{stake : score <= p} > Σ stake - kappa; the largest where no score has that.
+
+    Args:
+        stakes: one per validator, none negative, at least one of them.
+        kappa: a proportion, on the scale of the stakes; the difference may be negative, and then the smallest score is it.
+    """
+    minority = sum(stakes) - kappa
+    ascending = sorted(zip(scores, stakes, strict=True))
+    sums = accumulate(stake for _, stake in ascending)
+    # within equal scores the sum of the last one decides, but whichever passes first holds the same score
+    passing = (score for (score, _), below in zip(ascending, sums, strict=True) if below > minority)
+    return next(passing, ascending[-1][0])
+
+
+# -- 6. Clip, validator trust, incentive ----------------------------------------------------------------------------------
+
+
+def clip(weights: Rows, consensus: list[int]) -> Rows:
+    """`clipped`: no weight above the consensus; an entry above a consensus of 0 goes, an entry of 0 stays."""
+    return [[(j, min(w, consensus[j])) for j, w in row if w == 0 or consensus[j] != 0] for row in weights]
+
+
+def validator_trust(clipped: Rows) -> list[int]:
+    """`validator_trust`: by validator, how much of its row is left."""
+    return [sum(c for _, c in row) for row in clipped]
+
+
+def rank(active_stake: list[int], clipped: Rows) -> list[int]:
+    """`rank`: by uid, the stake-weighted sum of what it was given."""
+    ranks = [0] * len(clipped)
+    for s, row in zip(active_stake, clipped, strict=True):
+        for j, c in row:
+            ranks[j] += mul(s, c)
+    return ranks
+
+
+def incentive(rank: list[int]) -> list[int]:
+    """`incentive`: ranks as parts of their sum."""
+    return normalize(rank)
+
+
+# -- 7. Bonds and dividends -----------------------------------------------------------------------------------------------
+
+
+def weights_for_bonds(weights: Rows, clipped: Rows, beta: int) -> Rows:
+    """`weights_for_bonds`: weights clipped as far as the proportion beta, the bonds_penalty, says.
+
+    At 0 and at ONE the rows are handed on in stored order; between them they become ascending.
+    """
+    if beta == 0:
+        return weights
+    if beta == ONE:
+        return clipped
+    pairs = zip(weights, clipped, strict=True)
+    return [_positive((j, w + mul(beta, c - w)) for j, w, c in _merged(*pair)) for pair in pairs]
+
+
+def _merged(a: Row, b: Row) -> Iterator[tuple[int, int, int]]:
+    """(uid, value in a, value in b) in ascending uids, absent values as 0."""
+    in_a, in_b = dict(a), dict(b)
+    return ((j, in_a.get(j, 0), in_b.get(j, 0)) for j in sorted(in_a.keys() | in_b.keys()))
+
+
+def _positive(row: Iterable[tuple[int, int]]) -> Row:
+    return [(j, v) for j, v in row if v > 0]
+
+
+def bonds_cutoff(current_block: int, tempo: int, last_step: int) -> int:
+    """`cutoff`: bonds with a uid that registered in this block or later are outdated. All u64, blocks.
+
+    Args:
+        last_step: the block of the last epoch, 0 where it is not known.
+    """
+    return max(current_block - tempo, 0) if last_step == 0 else min(last_step + 1, U64_MAX)
+
+
+def mask_bonds(bonds: Rows, block_at_registration: list[int], cutoff: int) -> Rows:
+    """The bonds, in any unit, that are not outdated."""
+    return [[(j, v) for j, v in row if cutoff > block_at_registration[j]] for row in bonds]
+
+
+def bonds_moving_average(millionths: int) -> int:
+    """`alpha`: the part of a bond that is new, from the part that is kept (u64, millionths, at most 1,000,000)."""
+    return ONE - i64f64_to_i32f32(div64(millionths << 64, 1_000_000 << 64))
+
+
+def old_bonds_yuma2(bonds: Rows) -> Rows:
+    """B of Yuma 2: stored bonds, u16, as parts of their column."""
+    return column_normalize([[(j, v << 32) for j, v in row] for row in bonds])
+
+
+def old_bonds_yuma3(bonds: Rows) -> Rows:
+    """B of Yuma 3: stored bonds, u16, each a proportion of its own."""
+    return [[(j, ratio16(v)) for j, v in row] for row in bonds]
+
+
+def new_bonds_yuma2(weights_for_bonds: Rows, active_stake: list[int]) -> Rows:
+    """D of Yuma 2: staked weights as parts of their column. (That of Yuma 3 is weights_for_bonds.)"""
+    staked = [[(j, mul(w, s)) for j, w in row] for row, s in zip(weights_for_bonds, active_stake, strict=True)]
+    return column_normalize(staked)
+
+
+def column_normalize(rows: Rows) -> Rows:
+    """Each entry divided by the sum of its column where that is not 0."""
+    return _divide_columns(rows, operator.add)
+
+
+def column_max_upscale(rows: Rows) -> Rows:
+    """Each entry divided by the largest of its column where that is not 0: normalized bonds as Yuma 2 stores them."""
+    return _divide_columns(rows, max)
+
+
+def _divide_columns(rows: Rows, fold: Callable[[int, int], int]) -> Rows:
+    divisors = [0] * len(rows)
+    for row in rows:
+        for j, v in row:
+            divisors[j] = fold(divisors[j], v)
+    return [[(j, div(v, divisors[j]) if divisors[j] != 0 else v) for j, v in row] for row in rows]
+
+
+def ema(new: Rows, old: Rows, alpha: int) -> Rows:
+    """`ema`: alpha parts of the new bonds and ONE - alpha of the old; ascending, without zeros."""
+    pairs = zip(new, old, strict=True)
+    return [_positive((j, mul(alpha, d) + mul(ONE - alpha, b)) for j, d, b in _merged(*pair)) for pair in pairs]
+
+
+def liquid_alpha(consensus: int, weight: int, bond: int, low: int, high: int, steepness: int) -> int:
+    """`alpha` of one bond: how fast it moves, by how far its weight is above the consensus or has fallen below the bond.
+
+    Args:
+        consensus: of the column.
+        weight, bond: as the merge walk sees them.
+        low, high: proportions; low may be above high, and then the result is low.
+        steepness: I32F32, in hundredths.
+    """
+    distance = clamp(sub(weight, consensus) if weight >= bond else sub(bond, weight), 0, ONE)
+    exponent = mul(sdiv(steepness, -100 << 32), distance - HALF)
+    sigmoid = sdiv(ONE, add(ONE, exp_safe(exponent)))
+    return max(min(low + mul(sigmoid, high - low), high), low)
+
+
+def liquid_ema(new: Rows, old: Rows, consensus: list[int], low: int, high: int, steepness: int) -> Rows:
+    """`ema` with an alpha for each bond; only the columns of `new` stay, in its order, without zeros.
+
+    Args:
+        new: `weights_for_bonds`.
+        old: the bonds B, outdated ones out.
+        consensus: the one that alpha looks at.
+        low, high, steepness: as `liquid_alpha` takes them.
+    """
+
+    def averaged(new_row: Row, old_row: Row) -> Iterator[tuple[int, int]]:
+        bonds = dict(old_row)
+        seen_weights, seen_bonds = merge_walk(new_row), merge_walk(old_row)
+        for j, w in new_row:
+            b = bonds.get(j, 0)
+            a = liquid_alpha(consensus[j], seen_weights.get(j, 0), seen_bonds.get(j, 0), low, high, steepness)
+            yield j, min(ONE, add(mul(ONE - a, b), max(0, mul(a, w))))
+
+    return [_positive(averaged(*pair)) for pair in zip(new, old, strict=True)]
+
+
+def merge_walk(row: Row) -> dict[int, int]:
+    """What the chain's merge walk sees of a row, by uid: the entries whose uid is larger than every uid before them."""
+    entries: dict[int, int] = {}
+    last = -1
+    for j, v in row:
+        if j > last:
+            entries[j] = v
+            last = j
+    return entries
+
+
+def dividends_yuma2(incentive: list[int], normalized_bonds: Rows) -> list[int]:
+    """`dividends` of Yuma 2: by validator, what its parts of the bonds bring, as part of what all bring."""
+    return normalize(_brought(incentive, normalized_bonds))
+
+
+def dividends_yuma3(incentive: list[int], normalized_bonds: Rows, active_stake: list[int]) -> list[int]:
+    """`dividends` of Yuma 3, whose bonds have no stake in them: it comes in here."""
+    brought = _brought(incentive, normalized_bonds)
+    return normalize([cmul(t, s) for t, s in zip(brought, active_stake, strict=True)])
+
+
+def _brought(incentive: list[int], normalized_bonds: Rows) -> list[int]:
+    """By validator, what its parts of the bonds bring."""
+    return [sum(mul(incentive[j], b) for j, b in row) for row in normalized_bonds]
+
+
+# -- 8. Emission and storage ----------------------------------------------------------------------------------------------
+
+
+class Shares(NamedTuple):
+    """By uid, the parts of the emission: as a server, as a validator, and altogether."""
+
+    server: list[int]
+    validator: list[int]
+    combined: list[int]
+
+
+def emission_shares(incentive: list[int], dividends: list[int], active_stake: list[int], stake: list[int]) -> Shares:
+    """The parts of the emission; where nobody earned anything, validators have theirs by stake."""
+    combined = [i + d for i, d in zip(incentive, dividends, strict=True)]
+    total = sum(combined)
+    if total != 0:
+        return Shares(*([div(x, total) for x in part] for part in (incentive, dividends, combined)))
+    by_stake = active_stake if sum(active_stake) != 0 else stake
+    return Shares(incentive, by_stake, by_stake)
+
+
+def emit(share: int, emission: int) -> int:
+    """A share of the emission: u64, rao, rounded down."""
+    return fixed_to_unsigned(share * emission, U64_MAX)
+
+
+def store_bonds(bonds: Rows, new_permit: list[bool]) -> Rows:
+    """The bonds of the next epoch, u16, zeros included: of those who will be permitted."""
+    return [[(j, to_u16(b)) for j, b in row] if permitted else [] for row, permitted in zip(bonds, new_permit, strict=True)]
+
+
+# -- The epoch ------------------------------------------------------------------------------------------------------------
+
+
+def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
+    """The whole epoch, sections 3 to 8.
+
+    Args:
+        state, hyperparameters: validated at construction.
+        emission: u64, rao.
+        trace: whether the result also holds the raw bits between the stages.
+    """
+    # Profile 425, the only one so far. Section 9: a later one differs in two arguments, the last_step of bonds_cutoff and
+    # the consensus that _ema_bonds_yuma3 hands to liquid_ema, and in nothing else below.
+    h = hyperparameters
+    owner = state.owner_uid
+    last_update: list[int] = state.last_update.tolist()
+    block_at_registration: list[int] = state.block_at_registration.tolist()
+    total_stake = [low | high << 64 for low, high in state.total_stake.tolist()]
+
+    active = activity(last_update, h.activity_cutoff, state.current_block)
+    stakes = normalize_stake(filter_stake(total_stake, h.stake_threshold, owner))
+    permits = permit(state.validator_permit.tolist(), owner)
+    new_permits = new_permit(stakes, h.max_allowed_validators, owner)
+    active_stakes = active_stake(stakes, active, permits)
+
+    commit_block = _commit_block(state, h.commit_reveal)
+    masked = mask_weights(state.weights.to_rows(), permits, owner, last_update, block_at_registration, commit_block)
+    weights = normalize_rows(masked)
+
+    medians = consensus(active_stakes, weights, ratio16(h.kappa))
+    clipped = clip(weights, medians)
+    trusts = validator_trust(clipped)
+    ranks = rank(active_stakes, clipped)
+    incentives = incentive(ranks)
+
+    bond_weights = weights_for_bonds(weights, clipped, ratio16(h.bonds_penalty))
+    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block)
+    kept_bonds = mask_bonds(state.bonds.to_rows(), block_at_registration, cutoff)
+    if h.yuma3:
+        ema_bonds = _ema_bonds_yuma3(bond_weights, old_bonds_yuma3(kept_bonds), medians, h)
+        normalized_bonds = column_normalize(ema_bonds)
+        dividends = dividends_yuma3(incentives, normalized_bonds, active_stakes)
+        new_bonds = ema_bonds
+    else:
+        alpha = bonds_moving_average(h.bonds_moving_average)
+        ema_bonds = ema(new_bonds_yuma2(bond_weights, active_stakes), old_bonds_yuma2(kept_bonds), alpha)
+        normalized_bonds = column_normalize(ema_bonds)
+        dividends = dividends_yuma2(incentives, normalized_bonds)
+        new_bonds = column_max_upscale(normalized_bonds)
+
+    shares = emission_shares(incentives, dividends, active_stakes, stakes)
+
+    traced: dict[str, I64Array | SparseRows] | None = None
+    if trace:
+        traced = {
+            "stake": _bits(stakes),
+            "active_stake": _bits(active_stakes),
+            "weights": _sparse(weights, np.int64),
+            "consensus": _bits(medians),
+            "clipped": _sparse(clipped, np.int64),
+            "validator_trust": _bits(trusts),
+            "rank": _bits(ranks),
+            "incentive": _bits(incentives),
+            "weights_for_bonds": _sparse(bond_weights, np.int64),
+            "ema_bonds": _sparse(ema_bonds, np.int64),
+            "normalized_bonds": _sparse(normalized_bonds, np.int64),
+            "dividends": _bits(dividends),
+        }
+    return EpochResult(
+        active=np.array(active, np.bool_),
+        stake_weight=_proportions(stakes),
+        validator_permit=np.array(new_permits, np.bool_),
+        consensus=_proportions(medians),
+        validator_trust=_proportions(trusts),
+        incentive=_proportions(incentives),
+        bonds=_sparse(store_bonds(new_bonds, new_permits), np.uint16),
+        dividends=_proportions(dividends),
+        server_emission=_rao(shares.server, emission),
+        validator_emission=_rao(shares.validator, emission),
+        emission=_rao(shares.combined, emission),
+        trace=traced,
+    )
+
+
+def _commit_block(state: SubnetState, commit_reveal: bool) -> list[int]:
+    if not commit_reveal or state.commit_block is None:
+        return [U64_MAX] * state.n
+    blocks: list[int] = state.commit_block.tolist()
+    return blocks
+
+
+def _ema_bonds_yuma3(new: Rows, old: Rows, consensus: list[int], h: Hyperparameters) -> Rows:
+    """E of Yuma 3. Whether liquid alpha runs is decided by the current consensus, in every profile."""
+    if h.liquid_alpha and any(consensus):
+        low, high = ratio16(h.alpha_low), ratio16(h.alpha_high)
+        return liquid_ema(new, old, consensus, low, high, h.alpha_sigmoid_steepness << 32)
+    return ema(new, old, bonds_moving_average(h.bonds_moving_average))
+
+
+def _bits(values: list[int]) -> I64Array:
+    return np.array(values, np.int64)
+
+
+def _proportions(values: list[int]) -> U16Array:
+    return np.array([to_u16(v) for v in values], np.uint16)
+
+
+def _rao(shares: list[int], emission: int) -> U64Array:
+    return np.array([emit(share, emission) for share in shares], np.uint64)
+
+
+def _sparse(rows: Rows, dtype: npt.DTypeLike) -> SparseRows:
+    ends = accumulate((len(row) for row in rows), initial=0)
+    uids = [j for row in rows for j, _ in row]
+    values: AnyArray = np.array([v for row in rows for _, v in row], dtype)
+    return SparseRows._trusted(np.array(list(ends), np.uint32), np.array(uids, np.uint16), values)

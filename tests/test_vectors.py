@@ -1,0 +1,31 @@
+"""Every line of the conformance vectors, on every backend: outputs, traces and orders, bit by bit."""
+
+from __future__ import annotations
+
+import pytest
+from chain import EPOCH_FILES, epoch_cases
+
+import yuma_kernel as yk
+
+
+@pytest.mark.parametrize("name", EPOCH_FILES)
+def test_epoch(backend: str, name: str) -> None:
+    count = 0
+    for case in epoch_cases(name):
+        got = yk.epoch(
+            case.state, case.hyperparameters, emission=case.emission, backend=backend, trace=case.trace is not None
+        )
+        difference = got.first_difference(case.output)
+        assert difference is None, f"{case.id}: {difference}"
+        expected = yk.EpochResult(**case.output, trace=case.trace)
+        for stage in yk.TRACES if case.trace is not None else ():
+            assert got.trace is not None
+            assert repr_of(got.trace[stage]) == repr_of(case.trace[stage]), f"{case.id}: trace of {stage}"
+        assert got == expected, case.id
+        count += 1
+    assert count == EPOCH_FILES[name]
+
+
+def repr_of(traced: object) -> object:
+    """Something that pytest can show the difference of."""
+    return traced.to_rows() if isinstance(traced, yk.SparseRows) else traced.tolist()  # type: ignore[attr-defined]
