@@ -230,7 +230,7 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
 
     /* 3 */
     TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
-    TRY(yuma_stake(n, state->total_stake, h->stake_threshold, state->owner_uid, w.stake));
+    TRY(yuma_normalize_stake(n, state->total_stake, h->stake_threshold, state->owner_uid, w.stake));
     TRY(yuma_permits(n, w.stake, h->max_allowed_validators, state->owner_uid, result->validator_permit, REST(&w)));
     TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
 

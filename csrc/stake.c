@@ -14,8 +14,8 @@ yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint64_t acti
     return YUMA_OK;
 }
 
-yuma_status yuma_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
-                       int64_t *stake) {
+yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
+                                 int64_t *stake) {
     REQUIRE_N(n);
     REQUIRE_OWNER(n, owner_uid);
     REQUIRE(total_stake != NULL && stake != NULL, YUMA_ERROR_NULL);

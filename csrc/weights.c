@@ -36,3 +36,22 @@ yuma_status yuma_normalize_rows(uint32_t n, yuma_rows *weights) {
     }
     return YUMA_OK;
 }
+
+yuma_status yuma_upscale_to_u16(size_t count, const uint16_t *values, uint16_t *scaled) {
+    REQUIRE(count == 0 || (values != NULL && scaled != NULL), YUMA_ERROR_NULL);
+    const int64_t highest = (int64_t)65535 << 32;
+    int64_t largest = 0;
+    for (size_t k = 0; k < count; k++) {
+        largest = fixed_max(largest, (int64_t)values[k] << 32);
+    }
+    /* The product of two integers is below 2^32, but above 32768 * 65535 it leaves the range of I32F32: then the chain
+     * divides first. */
+    int divide_first = largest > (int64_t)32768 << 32;
+    int64_t factor = divide_first ? fixed_div(highest, largest) : 0;
+    for (size_t k = 0; k < count; k++) {
+        int64_t v = (int64_t)values[k] << 32; /* 0 / 0 is 0 */
+        int64_t x = divide_first ? fixed_mul(v, factor) : fixed_div(fixed_mul(v, highest), largest);
+        scaled[k] = (uint16_t)fixed_clamp(fixed_add(x, YUMA_ONE / 2) >> 32, 0, 65535);
+    }
+    return YUMA_OK;
+}

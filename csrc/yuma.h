@@ -179,8 +179,8 @@ YUMA_API yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint
                                    uint64_t current_block, uint8_t *active);
 
 /* 3.2 and 3.3: the shares of the filtered stake; total_stake as in yuma_state. */
-YUMA_API yuma_status yuma_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
-                                int64_t *stake);
+YUMA_API yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold,
+                                          int32_t owner_uid, int64_t *stake);
 
 /* permit[i] = 1 for the k uids with the highest stake, the higher uid first among equals; for all where k >= n. */
 YUMA_API yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
@@ -201,6 +201,10 @@ YUMA_API yuma_status yuma_mask_weights(uint32_t n, const yuma_stored_rows *weigh
                                        int32_t owner_uid, const uint64_t *last_update,
                                        const uint64_t *block_at_registration, const uint64_t *commit_block,
                                        yuma_rows *masked);
+
+/* A row of weights as the chain stores it: scaled so that its largest value is 65535. count may be 0; scaled may be
+ * values. */
+YUMA_API yuma_status yuma_upscale_to_u16(size_t count, const uint16_t *values, uint16_t *scaled);
 
 /* In place. Values: >= 0, and the sum of a row below 2^63. */
 YUMA_API yuma_status yuma_normalize_rows(uint32_t n, yuma_rows *weights);

@@ -111,8 +111,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     at = _Pointers()
     flags = {name: np.empty(n, np.bool_) for name in ("active", "validator_permit")}
     shares = {
-        name: np.empty(n, np.uint16)
-        for name in ("stake_weight", "consensus", "incentive", "dividends", "validator_trust")
+        name: np.empty(n, np.uint16) for name in ("stake_weight", "consensus", "incentive", "dividends", "validator_trust")
     }
     rao = {name: np.empty(n, np.uint64) for name in ("server_emission", "validator_emission", "emission")}
     bonds = _RowsOut(n, every_entry, np.uint16)
@@ -150,10 +149,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     )
     if status != lib.YUMA_OK:  # validated inputs leave no reason
         raise RuntimeError(f"the C kernel refused its input: {_text(lib.yuma_status_text(status))}")
-    return EpochResult(
-        **flags,
-        **shares,
-        **rao,
-        bonds=bonds.rows(),
-        trace={**traced_arrays, **{name: rows.rows() for name, rows in traced_rows.items()}} if trace else None,
-    )
+    outputs: dict[str, Any] = {**flags, **shares, **rao, "bonds": bonds.rows()}
+    if trace:
+        outputs["trace"] = {**traced_arrays, **{name: rows.rows() for name, rows in traced_rows.items()}}
+    return EpochResult(**outputs)

@@ -16,6 +16,13 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(params=[name for name in yk.BACKENDS if name != "reference"])
+def compiled(request: pytest.FixtureRequest) -> str:
+    """Each backend that is held to the reference."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real subnets, which is never part of the project."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from chain import EPOCH_FILES, epoch_cases
 
 import yuma_kernel as yk
+from chain import EPOCH_FILES, epoch_cases
 
 
 @pytest.mark.parametrize("name", EPOCH_FILES)

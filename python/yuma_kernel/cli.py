@@ -111,7 +111,7 @@ def _check(snapshot: Snapshot, result: EpochResult) -> int:
     print(f"yuma-kernel: check passed: {', '.join(expected)} of {snapshot.state.n} uids are equal", file=sys.stderr)
     missing = [name for name in OUTPUTS if name not in expected]
     if missing:
-        print(f"yuma-kernel: not checked, as the snapshot does not expect them: {', '.join(missing)}", file=sys.stderr)
+        print(f"yuma-kernel: not checked, as they do not stand in the snapshot: {', '.join(missing)}", file=sys.stderr)
     return 0
 
 
@@ -146,7 +146,7 @@ def _table(snapshot: Snapshot, columns: dict[str, list[Any]]) -> str:
     except ImportError:
         print('yuma-kernel: for a table: pip install "yuma-kernel[cli]"; this is CSV', file=sys.stderr)
         return _csv(snapshot, columns)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for name in columns:
         table.add_column(_HEADERS.get(name, name.replace("_", " ")), justify="left" if name == "hotkey" else "right")
     for row in zip(*columns.values(), strict=True):

@@ -8,15 +8,95 @@ from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 from yuma_kernel.errors import InputError
-from yuma_kernel.types import U64_MAX, EpochResult, Hyperparameters, SubnetState, boolean, integer
+from yuma_kernel.types import (
+    U64_MAX,
+    BoolArray,
+    EpochResult,
+    Hyperparameters,
+    I64Array,
+    SparseRows,
+    SubnetState,
+    U16Array,
+    U64Array,
+    boolean,
+    integer,
+)
 
 
 class Backend(Protocol):
-    """What a module must have to stand in `BACKENDS`. Its inputs are validated; it raises no InputError of its own."""
+    """What a module must have to stand in `BACKENDS`: the epoch and its stages.
 
-    def epoch(self, state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
-        """The whole epoch."""
-        ...
+    Inputs are validated, frozen and contiguous; a backend raises no InputError of its own. Arrays and rows of int64 are raw
+    I32F32 bits, hyperparameters are as the chain stores them, and what is returned has no other owner. The ranges that
+    `yuma_kernel.stages` checks and states are the ranges that a backend may rely on.
+    """
+
+    def epoch(self, state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult: ...
+
+    # 3
+    def activity(self, last_update: U64Array, activity_cutoff: int, current_block: int) -> BoolArray: ...
+    def normalize_stake(self, total_stake: U64Array, stake_threshold: int, owner_uid: int | None) -> I64Array: ...
+    def permits(self, stake: I64Array, max_allowed_validators: int, owner_uid: int | None) -> BoolArray: ...
+    def active_stake(
+        self, stake: I64Array, active: BoolArray, validator_permit: BoolArray, owner_uid: int | None
+    ) -> I64Array: ...
+
+    # 4
+    def mask_weights(
+        self,
+        weights: SparseRows,
+        validator_permit: BoolArray,
+        owner_uid: int | None,
+        last_update: U64Array,
+        block_at_registration: U64Array,
+        commit_block: U64Array | None,
+    ) -> SparseRows: ...
+    def normalize_rows(self, weights: SparseRows) -> SparseRows: ...
+
+    # 5
+    def consensus(self, weights: SparseRows, active_stake: I64Array, kappa: int) -> I64Array: ...
+
+    # 6
+    def clip(self, weights: SparseRows, consensus: I64Array) -> SparseRows: ...
+    def validator_trust(self, clipped: SparseRows) -> I64Array: ...
+    def rank(self, clipped: SparseRows, active_stake: I64Array) -> I64Array: ...
+    def incentive(self, rank: I64Array) -> I64Array: ...
+
+    # 7
+    def weights_for_bonds(self, weights: SparseRows, clipped: SparseRows, bonds_penalty: int) -> SparseRows: ...
+    def bonds_cutoff(self, current_block: int, tempo: int, last_mechanism_step_block: int) -> int: ...
+    def old_bonds(self, bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows: ...
+    def new_bonds(self, weights_for_bonds: SparseRows, active_stake: I64Array) -> SparseRows: ...
+    def column_normalize(self, matrix: SparseRows) -> SparseRows: ...
+    def column_max_normalize(self, matrix: SparseRows) -> SparseRows: ...
+    def ema(self, new: SparseRows, old: SparseRows, bonds_moving_average: int) -> SparseRows: ...
+    def liquid_alpha(
+        self,
+        consensus: I64Array,
+        weight: I64Array,
+        bond: I64Array,
+        alpha_low: int,
+        alpha_high: int,
+        alpha_sigmoid_steepness: int,
+    ) -> I64Array: ...
+    def liquid_ema(
+        self,
+        weights_for_bonds: SparseRows,
+        old: SparseRows,
+        consensus: I64Array,
+        alpha_low: int,
+        alpha_high: int,
+        alpha_sigmoid_steepness: int,
+    ) -> SparseRows: ...
+    def dividends(self, normalized_bonds: SparseRows, incentive: I64Array, active_stake: I64Array | None) -> I64Array: ...
+
+    # 8
+    def emission(
+        self, incentive: I64Array, dividends: I64Array, stake: I64Array, active_stake: I64Array, emission: int
+    ) -> tuple[U64Array, U64Array, U64Array]: ...
+    def to_u16(self, proportions: I64Array) -> U16Array: ...
+    def store_bonds(self, bonds: SparseRows, new_permit: BoolArray) -> SparseRows: ...
+    def upscale_to_u16(self, values: U16Array) -> U16Array: ...
 
 
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(

@@ -328,9 +328,9 @@ class _Members:
         """A 0-d array of an integer or boolean, as its NumPy scalar; the types' constructors check the value."""
         return self._numbers(name, 1, ())[()]
 
-    def array(self, name: str, dtype: str, shape: tuple[int | None, ...]) -> AnyArray:
-        """An array of integers or booleans, as `dtype`; None in `shape` stands for any length up to MAX_UIDS + 1."""
-        most = math.prod(MAX_UIDS + 1 if length is None else length for length in shape)
+    def array(self, name: str, dtype: str, shape: tuple[int | None, ...], longest: int = MAX_UIDS + 1) -> AnyArray:
+        """An array of integers or booleans, as `dtype`; None in `shape` stands for any length up to about `longest`."""
+        most = math.prod(longest if length is None else length for length in shape)
         return array(name, self._numbers(name, most, shape), np.dtype(dtype).newbyteorder("="), shape)
 
     def rows(self, name: str, n: int | None) -> SparseRows:
@@ -339,7 +339,7 @@ class _Members:
         entries = int(indptr[-1]) if indptr.size else 0
         if entries > MAX_ENTRIES:
             raise InputError(f"{name}_indptr", f"expected at most {MAX_ENTRIES} entries, got {entries}", indptr.size - 1)
-        uid, value = (self.array(f"{name}_{part}", _ROWS[part], (entries,)) for part in ("uid", "value"))
+        uid, value = (self.array(f"{name}_{part}", _ROWS[part], (None,), entries) for part in ("uid", "value"))
         try:
             return SparseRows(indptr, uid, value)
         except InputError as error:

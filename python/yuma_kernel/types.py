@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
+from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from yuma_kernel.errors import Index, InputError, UnsupportedProfile
 
 MAX_UIDS: Final = 32767
 PROFILES: Final = (425,)
-"""The runtimes whose arithmetic this version computes, by spec version; section 9 of the law says what a later one changes."""
+"""The runtimes whose arithmetic this version computes, by spec version; section 9 says what a later one changes."""
 
 U16_MAX: Final = 2**16 - 1
 U64_MAX: Final = 2**64 - 1
@@ -42,11 +43,11 @@ def freeze(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
     `setflags(write=False)` would not do: the owner of an array may set the flag back, and the C kernel reads
     uids that were checked once as indices.
     """
-    flat = np.ascontiguousarray(array)
-    if not flat.size:
-        flat.setflags(write=False)
-        return flat
-    return np.frombuffer(memoryview(flat.reshape(-1)).toreadonly(), dtype=flat.dtype).reshape(array.shape)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    # Any: mypy knows the buffer protocol from Python 3.12 on only
+    view: Any = memoryview(cast(Any, flat)).toreadonly()
+    frozen: Any = np.frombuffer(view, flat.dtype).reshape(array.shape)
+    return cast("npt.NDArray[_T]", frozen)
 
 
 def integer(name: str, value: object, low: int, high: int, index: Index = None) -> int:
@@ -106,14 +107,14 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         return out
     if dtype.kind == "b":
         if kind == "b":
-            return source.view(np.uint8) != 0  # a view as bool may hold other bytes than 0 and 1
+            return np.not_equal(source.view(np.uint8), 0)  # a view as bool may hold other bytes than 0 and 1
         if kind not in "iu":
             raise InputError(name, f"expected booleans, got dtype {source.dtype}")
         bad = (source != 0) & (source != 1)
         if bad.any():
             at = _where(bad)
             raise InputError(name, f"expected a boolean, got {source[at]}", at)
-        return source != 0
+        return np.not_equal(source, 0)
     if kind not in "iuf":
         raise InputError(name, f"expected integers that fit {dtype}, got dtype {source.dtype}")
     limits = np.iinfo(dtype)
@@ -231,7 +232,7 @@ class SparseRows(_Value):
             raise InputError("uid", f"uid {self.uid[at]} stands more than once in row {int(key[at]) >> 15}", at)
 
     def _entry_rows(self) -> I64Array:
-        return np.repeat(np.arange(self.n, dtype=np.int64), np.diff(self.indptr.astype(np.int64)))
+        return np.repeat(np.arange(self.n, dtype=np.int64), self.indptr[1:] - self.indptr[:-1])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # bytes, not arrays: pickle would hand the new owner writable ones
@@ -289,11 +290,11 @@ class SparseRows(_Value):
             raise InputError("matrix", f"expected 1 to {MAX_UIDS} rows, got {n}")
         row, uid = np.nonzero(dense)
         indptr = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=n))))
-        return cls(indptr, uid, dense[row, uid], dtype)
+        return cls(indptr, uid.astype(np.uint16), dense[row, uid], dtype)
 
     @classmethod
     def from_csr(cls, matrix: Any, dtype: npt.DTypeLike = np.uint16) -> SparseRows:
-        """From anything with the attributes of a SciPy CSR matrix (`indptr`, `indices`, `data`, `shape`); order and zeros kept."""
+        """From a SciPy CSR matrix, or anything with its `indptr`, `indices`, `data` and `shape`; order and zeros kept."""
         if getattr(matrix, "format", "csr") != "csr":
             raise InputError("matrix", f"expected CSR format, got {matrix.format}")
         rows = cls(matrix.indptr, matrix.indices, matrix.data, dtype)
@@ -305,7 +306,7 @@ class SparseRows(_Value):
         """One list of (uid, value) per uid, in stored order, in Python integers."""
         pairs = list(zip(self.uid.tolist(), self.value.tolist(), strict=True))
         ends = self.indptr.tolist()
-        return [pairs[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        return [pairs[a:b] for a, b in pairwise(ends)]
 
     def to_dense(self) -> AnyArray:
         """The n x n matrix, absent entries as 0; a new array that the caller owns."""
@@ -537,9 +538,7 @@ def _array_difference(stage: str, expected: AnyArray, got: AnyArray) -> Differen
     if _same(expected, got):
         return None
     if (expected.shape, expected.dtype) != (got.shape, got.dtype):
-        return Difference(
-            stage, None, f"{expected.dtype}{list(expected.shape)}", f"{got.dtype}{list(got.shape)}"
-        )
+        return Difference(stage, None, f"{expected.dtype}{list(expected.shape)}", f"{got.dtype}{list(got.shape)}")
     uid = int(np.argmax(expected != got))
     return Difference(stage, uid, expected[uid].item(), got[uid].item())
 

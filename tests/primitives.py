@@ -1,0 +1,121 @@
+"""The arithmetic of each backend under the names of the operations in tests/vectors/FORMAT.md, on Python integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+from yuma_kernel import reference
+from yuma_kernel.kernel._yuma import ffi, lib
+
+Operation = Callable[..., Any]
+"""Operands and result as in FORMAT.md; a list is a list of ints."""
+
+ONE = 1 << 32
+
+
+
+
+# -- C --------------------------------------------------------------------------------------------------------------------
+
+
+def _words(bits: int) -> Any:
+    return ffi.new("uint64_t[2]", [bits & (2**64 - 1), bits >> 64 & (2**64 - 1)])
+
+
+def _c_div64(a: int, b: int) -> int:
+    quotient = ffi.new("uint64_t[2]")
+    lib.yuma_div64(_words(a), _words(b), quotient)
+    bits = int(quotient[0] | quotient[1] << 64)
+    return bits - (bits >> 127 << 128)
+
+
+def _workspace(n: int, entries: int) -> tuple[Any, int]:
+    size = lib.yuma_workspace(n, entries, 0)
+    return ffi.new("unsigned char[]", size), size
+
+
+def _c_median(kappa: int, stakes: list[int], scores: list[int]) -> int:
+    """Validator k gives its score to uid 0; every other column is empty."""
+    n = len(stakes)
+    rows = {
+        "indptr": ffi.new("uint32_t[]", list(range(n + 1))),
+        "uid": ffi.new("uint16_t[]", n),
+        "value": ffi.new("int64_t[]", scores),
+    }
+    consensus = ffi.new("int64_t[]", n)
+    struct = ffi.new("yuma_rows *", rows)
+    workspace, size = _workspace(n, n)
+    status = lib.yuma_consensus(n, struct, ffi.new("int64_t[]", stakes), kappa, consensus, workspace, size)
+    assert status == lib.YUMA_OK
+    assert list(consensus)[1:] == [0] * (n - 1)
+    return int(consensus[0])
+
+
+def _c_top_k(k: int, stakes: list[int]) -> list[int]:
+    n = len(stakes)
+    permit = ffi.new("uint8_t[]", n)
+    workspace, size = _workspace(n, 0)
+    assert lib.yuma_permits(n, ffi.new("int64_t[]", stakes), k, lib.YUMA_NO_OWNER, permit, workspace, size) == lib.YUMA_OK
+    return list(permit)
+
+
+def _c_upscale16(values: list[int]) -> list[int]:
+    scaled = ffi.new("uint16_t[]", len(values))
+    assert lib.yuma_upscale_to_u16(len(values), ffi.new("uint16_t[]", values), scaled) == lib.YUMA_OK
+    return list(scaled)
+
+
+C: dict[str, Operation] = {
+    "mul": lib.yuma_mul,
+    "div": lib.yuma_div,
+    "sdiv": lib.yuma_sdiv,
+    "add": lib.yuma_add,
+    "sub": lib.yuma_sub,
+    "cmul": lib.yuma_mul_checked,
+    "to_u16": lib.yuma_to_u16,
+    "u16_prop": lib.yuma_ratio16,
+    "exp": lib.yuma_exp_safe,
+    "div64": _c_div64,
+    "f64to32": lambda x: lib.yuma_to_i32f32(_words(x)),
+    "sigmoid": lib.yuma_liquid_alpha,
+    "emit": lib.yuma_emission_share,
+    "alpha_ema": lib.yuma_bonds_alpha,
+    "median_col": _c_median,
+    "topk": _c_top_k,
+    "upscale16": _c_upscale16,
+}
+
+# -- the reference --------------------------------------------------------------------------------------------------------
+
+
+def _reference_median(kappa: int, stakes: list[int], scores: list[int]) -> int:
+    rows: list[list[tuple[int, int]]] = [[(0, score)] for score in scores]
+    median, *others = reference.consensus(stakes, rows, kappa)
+    assert others == [0] * (len(stakes) - 1)
+    return median
+
+
+REFERENCE: dict[str, Operation] = {
+    "mul": reference.mul,
+    "div": reference.div,
+    "sdiv": reference.sdiv,
+    "add": reference.add,
+    "sub": reference.sub,
+    "cmul": reference.cmul,
+    "to_u16": reference.to_u16,
+    "u16_prop": reference.ratio16,
+    "exp": reference.exp_safe,
+    "div64": reference.div64,
+    "f64to32": reference.i64f64_to_i32f32,
+    "sigmoid": reference.liquid_alpha,
+    "emit": reference.emit,
+    "alpha_ema": reference.bonds_moving_average,
+    "median_col": _reference_median,
+    "topk": lambda k, stakes: [int(chosen) for chosen in reference.top_k(stakes, k)],
+    "upscale16": reference.upscale_to_u16,
+}
+
+PRIMITIVES = {"c": C, "reference": REFERENCE}
+

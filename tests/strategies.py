@@ -1,0 +1,120 @@
+"""Hypothesis strategies for subnets and hyperparameters, biased to the edges, which plain integer strategies miss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import yuma_kernel as yk
+
+U16_MAX, U64_MAX = 2**16 - 1, 2**64 - 1
+
+EDGES = sorted(
+    {
+        max(0, 2**power + step)
+        for power in (0, 1, 8, 15, 16, 23, 31, 32, 33, 47, 48, 52, 53, 61, 62, 63, 64)
+        for step in (-2, -1, 0, 1, 2)
+    }
+)
+
+
+def integers(low: int, high: int, *edges: int) -> st.SearchStrategy[int]:
+    """low..high; often the bounds, the given edges, and the places where widths and signs change."""
+    marked = sorted({low, high, *(e for e in edges if low <= e <= high)})
+    widths = [e for e in (*EDGES, *(-e for e in EDGES)) if low <= e <= high]
+    anywhere = st.integers(low, high)
+    return st.one_of(st.sampled_from(marked), st.sampled_from(widths), anywhere) if widths else anywhere
+
+
+def i64(*edges: int) -> st.SearchStrategy[int]:
+    return integers(-(2**63), 2**63 - 1, *edges)
+
+
+u16 = integers(0, U16_MAX, 1, 2, 32767, 32768, 32769, 65534)
+u64 = integers(0, U64_MAX)
+
+
+@st.composite
+def hyperparameters(draw: st.DrawFn, max_n: int = 12, **fixed: Any) -> yk.Hyperparameters:
+    """Any hyperparameters; max_allowed_validators near the number of uids as often as far from it."""
+    values: dict[str, Any] = {
+        "kappa": draw(u16),
+        "bonds_penalty": draw(u16),
+        "bonds_moving_average": draw(integers(0, 1_000_000, 1, 500_000, 900_000, 999_999)),
+        "yuma3": draw(st.booleans()),
+        "liquid_alpha": draw(st.booleans()),
+        "alpha_low": draw(u16),
+        "alpha_high": draw(u16),
+        "alpha_sigmoid_steepness": draw(integers(-(2**15), 2**15 - 1, -1, 0, 1, 100, 1000)),
+        "max_allowed_validators": draw(st.one_of(st.integers(0, max_n + 1), u16)),
+        "stake_threshold": draw(st.one_of(st.just(0), st.integers(0, 2000), u64)),
+        "tempo": draw(st.one_of(st.integers(0, 20), u64)),
+        "activity_cutoff": draw(st.one_of(st.integers(0, 20), u64)),
+        "commit_reveal": draw(st.booleans()),
+    }
+    return yk.Hyperparameters(**{**values, **fixed})
+
+
+@st.composite
+def rows(draw: st.DrawFn, n: int, present: st.SearchStrategy[bool]) -> list[list[tuple[int, int]]]:
+    """n rows in any order, with zeros, equal values and gaps."""
+    value = draw(st.sampled_from([u16, st.integers(0, 3), st.just(0), st.just(65535), st.sampled_from([0, 1, 65535])]))
+    out: list[list[tuple[int, int]]] = []
+    for _ in range(n):
+        if not draw(present):
+            out.append([])
+            continue
+        uids = draw(st.lists(st.integers(0, n - 1), unique=True, max_size=n))
+        if draw(st.booleans()):
+            uids.sort()
+        out.append([(uid, draw(value)) for uid in uids])
+    return out
+
+
+@st.composite
+def total_stakes(draw: st.DrawFn, n: int) -> list[int]:
+    """I64F64 bits with a sum below 2^127: none, equal, one whale, dust below a rao, or anything."""
+    kind = draw(st.sampled_from(["none", "equal", "whale", "dust", "small", "any"]))
+    most = (2**127 - 1) // n
+    if kind == "none":
+        return [0] * n
+    if kind == "equal":
+        return [draw(integers(1, most, 2**64))] * n
+    if kind == "whale":
+        stakes = [draw(st.integers(0, 2**66)) for _ in range(n)]
+        stakes[draw(st.integers(0, n - 1))] = most
+        return stakes
+    if kind == "dust":
+        return [draw(st.integers(0, 3)) for _ in range(n)]
+    if kind == "small":
+        return [draw(st.integers(0, 2000)) << 64 for _ in range(n)]
+    return [draw(integers(0, most, 2**64 - 1, 2**64, 2**96, 2**126)) for _ in range(n)]
+
+
+@st.composite
+def states(draw: st.DrawFn, max_n: int = 12) -> yk.SubnetState:
+    """Any subnet of up to max_n uids; blocks close together, so that both sides of every mask occur, or anywhere."""
+    n = draw(integers(1, max_n))
+    close = st.integers(100, 110)
+    block = draw(st.sampled_from([close, close, u64]))
+    blocks = st.lists(block, min_size=n, max_size=n)
+    never = draw(st.sampled_from([st.just(0), block]))
+    stakes = draw(total_stakes(n))
+    mostly = st.sampled_from([True, True, True, False])
+    return yk.SubnetState(
+        weights=yk.SparseRows.from_rows(draw(rows(n, mostly))),
+        bonds=yk.SparseRows.from_rows(draw(rows(n, mostly))),
+        total_stake=np.array([(bits & U64_MAX, bits >> 64) for bits in stakes], np.uint64),
+        last_update=draw(blocks),
+        block_at_registration=draw(st.lists(never, min_size=n, max_size=n)),
+        validator_permit=draw(st.lists(mostly, min_size=n, max_size=n)),
+        current_block=draw(block),
+        last_mechanism_step_block=draw(st.one_of(st.just(0), block)),
+        owner_uid=draw(st.one_of(st.none(), st.integers(0, n - 1))),
+        commit_block=draw(st.one_of(st.none(), st.lists(st.one_of(block, st.just(U64_MAX)), min_size=n, max_size=n))),
+    )
+
+
+emissions = integers(0, U64_MAX, 1, 10**9, 148_000_000_000, 2**53 + 1)

@@ -1,0 +1,356 @@
+"""The command: what it prints, where, and the exit code."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import yuma_kernel as yk
+from yuma_kernel import cli
+
+U64 = 2**64 - 1
+COLUMNS = [
+    "uid", "stake_weight", "validator_trust", "consensus", "incentive", "dividends", "emission_rao", "validator_permit",
+]  # fmt: skip
+
+
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, away from the terminal."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **options.pop("env", {})}
+    command = [sys.executable, "-W", "error", "-m", "yuma_kernel.cli", *map(str, arguments)]
+    return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60, check=False, **options)
+
+
+def snapshot(**changes: Any) -> yk.Snapshot:
+    """Validators 0 and 1, miners 3 and 4, and a uid 2 that earns nothing; the whole range of emission."""
+    state = yk.SubnetState(
+        weights=yk.SparseRows.from_rows([[(3, 3), (4, 1)], [(3, 1), (4, 1)], [], [], []]),
+        bonds=yk.SparseRows.empty(5),
+        total_stake=yk.stake_from_rao([600, 400, 0, 0, 0]),
+        last_update=np.full(5, 90, np.uint64),
+        block_at_registration=np.zeros(5, np.uint64),
+        validator_permit=np.array([True, True, False, False, False]),
+        current_block=100,
+    )
+    return yk.Snapshot(**{"state": state, "hyperparameters": yk.Hyperparameters(), "emission": U64, **changes})
+
+
+def result_of(snapshot: yk.Snapshot) -> yk.EpochResult:
+    return yk.epoch(snapshot.state, snapshot.hyperparameters, emission=snapshot.emission, backend="reference")
+
+
+def expecting(**changes: Any) -> yk.Snapshot:
+    """A snapshot that expects what the reference computes, but for `changes`; None leaves an output out."""
+    result = result_of(snapshot())
+    outputs = {name: getattr(result, name) for name in yk.OUTPUTS} | changes
+    return snapshot(expected={name: value for name, value in outputs.items() if value is not None})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    yk.save(tmp_path / "snapshot.npz", snapshot())
+    return tmp_path / "snapshot.npz"
+
+
+# -- formats --------------------------------------------------------------------------------------------------------------
+
+
+def test_json(path: Path, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), "--json", "--backend", backend]) == 0
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    result = result_of(snapshot())
+    assert {name: data[name] for name in data if name != "uids"} == {
+        "n": 5, "current_block": 100, "profile": 425, "emission_rao": U64,
+    }  # fmt: skip
+    assert [row["uid"] for row in data["uids"]] == [0, 1, 3, 4]
+    for row in data["uids"]:
+        assert list(row) == COLUMNS
+        uid = row["uid"]
+        for name in COLUMNS[1:]:
+            value = getattr(result, name.removesuffix("_rao"))[uid].item()
+            assert row[name] == value
+            assert type(row[name]) is type(value)
+    assert max(row["emission_rao"] for row in data["uids"]) > 2**53
+    assert err == ""
+
+
+def test_csv(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), "--csv"]) == 0
+    out = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    result = result_of(snapshot())
+    assert out.splitlines()[0] == ",".join(COLUMNS)
+    assert [row["uid"] for row in rows] == ["0", "1", "3", "4"]
+    for row in rows:
+        uid = int(row["uid"])
+        assert row["emission_rao"] == str(result.emission[uid])
+        assert row["incentive"] == str(result.incentive[uid])
+        assert row["validator_permit"] == ("true" if result.validator_permit[uid] else "false")
+
+
+def test_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich")
+    assert cli.main(["epoch", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    result = result_of(snapshot())
+    assert "emission (rao)" in lines[0]
+    assert [line.split()[0] for line in lines[2:6]] == ["0", "1", "3", "4"]
+    first = [getattr(result, name)[0] for name in ("stake_weight", "validator_trust", "consensus", "incentive", "dividends")]
+    assert lines[2].split() == ["0", *map(str, first), str(result.emission[0]), "yes"]
+    assert lines[4].split()[-1] == "no"
+    assert lines[-1] == f"4 of 5 uids, block 100, emission {U64} rao"
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_all_shows_every_uid(form: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), form, "--all"]) == 0
+    out = capsys.readouterr().out
+    rows = json.loads(out)["uids"] if form == "--json" else list(csv.DictReader(io.StringIO(out)))
+    assert [int(row["uid"]) for row in rows] == [0, 1, 2, 3, 4]
+    assert {int(rows[2][name]) for name in ("incentive", "dividends", "emission_rao")} == {0}
+
+
+def test_earning_without_emission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is earned does not depend on whether the snapshot knows the emission."""
+    yk.save(tmp_path / "a", snapshot(emission=0))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--json"]) == 0
+    assert [row["uid"] for row in json.loads(capsys.readouterr().out)["uids"]] == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", None])
+def test_hotkeys(form: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hotkeys = ["5" + "F" * 127, "[bold]x", "c", ":smile:", "5E"]
+    yk.save(tmp_path / "a", snapshot(hotkeys=hotkeys))
+    if form is None:
+        pytest.importorskip("rich")
+    assert cli.main(["epoch", str(tmp_path / "a"), *([form] if form else [])]) == 0
+    out = capsys.readouterr().out
+    if form == "--json":
+        assert [row["hotkey"] for row in json.loads(out)["uids"]] == [hotkeys[uid] for uid in (0, 1, 3, 4)]
+    else:
+        lines = [line for line in out.splitlines() if any(hotkey in line for hotkey in hotkeys if hotkey != "c")]
+        assert [line.strip().replace(",", " ").split()[-1] for line in lines] == [hotkeys[uid] for uid in (0, 1, 3, 4)]
+
+
+def test_piped_table_is_not_cut(tmp_path: Path) -> None:
+    pytest.importorskip("rich")
+    yk.save(tmp_path / "a", snapshot(hotkeys=["5" * 128] * 5))
+    done = run("epoch", tmp_path / "a", env={"COLUMNS": "20", "TERM": "dumb"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("5" * 128) == 4
+    assert str(result_of(snapshot()).emission[0]) in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_ascii_output(path: Path) -> None:
+    done = run("epoch", path, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+
+
+def test_without_rich(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ["rich", *(name for name in sys.modules if name.startswith("rich."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert cli.main(["epoch", str(path)]) == 0
+    table = capsys.readouterr()
+    assert table.err.count("\n") == 1
+    assert 'pip install "yuma-kernel[cli]"' in table.err
+    assert cli.main(["epoch", str(path), "--csv"]) == 0
+    assert capsys.readouterr() == (table.out, "")
+
+
+def test_machines_do_not_import_rich(path: Path) -> None:
+    code = f"import sys; from yuma_kernel import cli; cli.main(['epoch', {str(path)!r}, '--csv'])"
+    code += "; assert 'rich' not in sys.modules"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False).returncode == 0
+
+
+# -- the bundled example --------------------------------------------------------------------------------------------------
+
+
+def test_example_without_argument(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", "--check", "--json", "--all", "--backend", backend]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["n"] == len(json.loads(out)["uids"]) == 256
+    assert "check passed" in err
+
+
+# -- check ----------------------------------------------------------------------------------------------------------------
+
+
+def test_check_passes(backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yk.save(tmp_path / "a", expecting())
+    assert cli.main(["epoch", str(tmp_path / "a"), "--check", "--csv", "--backend", backend]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("uid,")
+    assert err == f"yuma-kernel: check passed: {', '.join(yk.OUTPUTS)} of 5 uids are equal\n"
+
+
+def test_check_says_what_it_did_not_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yk.save(tmp_path / "a", expecting(bonds=None, dividends=None))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--check", "--csv"]) == 0
+    passed, missing = capsys.readouterr().err.splitlines()
+    assert "bonds" not in passed
+    assert "incentive" in passed
+    assert missing.endswith("do not stand in the snapshot: bonds, dividends")
+
+
+def off_by_one(name: str, uid: int) -> Any:
+    value = np.array(getattr(result_of(snapshot()), name))
+    value[uid] = value[uid] == 0 if value.dtype == np.bool_ else value[uid] ^ 1
+    return value
+
+
+@pytest.mark.parametrize("name", [name for name in yk.OUTPUTS if name != "bonds"])
+def test_check_fails(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yk.save(tmp_path / "a", expecting(**{name: off_by_one(name, 3), "emission": off_by_one("emission", 3)}))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--check", "--csv"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("uid,")
+    assert f"check failed: {name} of uid 3: expected " in err
+    assert "passed" not in err
+
+
+def test_check_fails_for_bonds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = result_of(snapshot()).bonds.to_rows()
+    rows[1].reverse()  # the order counts
+    yk.save(tmp_path / "a", expecting(bonds=yk.SparseRows.from_rows(rows)))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--check", "--csv"]) == 1
+    assert "check failed: bonds of uid 1" in capsys.readouterr().err
+
+
+def test_check_with_nothing_to_check(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), "--check"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"yuma-kernel: error: {path}: ")
+    assert "expect_" in err
+
+
+def test_real_subnet(shared_data: Path, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = shared_data / "sn31_block3621600.npz"
+    assert cli.main(["epoch", str(file), "--check", "--json", "--backend", backend]) == 0
+    out, err = capsys.readouterr()
+    assert "check passed" in err
+    assert len(json.loads(out)["uids"]) == 67
+    assert cli.main(["epoch", str(shared_data / "sn15_block4769998.npz"), "--check", "--csv"]) == 2
+
+
+# -- errors ---------------------------------------------------------------------------------------------------------------
+
+
+def test_bad_input_in_a_process(path: Path, tmp_path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+    done = run("epoch", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"yuma-kernel: error: {path}: ")
+    assert done.stderr.count("\n") == 1
+
+    done = run("epoch", tmp_path / "none.npz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"yuma-kernel: error: {tmp_path / 'none.npz'}: No such file or directory\n"
+
+    done = run("epoch", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["epoch", "--backend", "fortran"],
+        ["epoch", "--json", "--csv"],
+        ["epoch", "a", "b"],
+        ["epochs"],
+        ["epoch", "--bad"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: yuma-kernel" in capsys.readouterr().err
+
+
+def test_unavailable_backend(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def unavailable(name: str | None = None) -> None:
+        raise yk.BackendUnavailable("the C kernel was not built")
+
+    monkeypatch.setattr(sys.modules["yuma_kernel.epoch"], "load_backend", unavailable)
+    assert cli.main(["epoch", str(path)]) == 2
+    assert capsys.readouterr() == ("", "yuma-kernel: error: the C kernel was not built\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_full_disk(path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "yuma_kernel.cli", "epoch", path, "--csv"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "yuma-kernel: error: output: No space left on device\n"
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--all"])
+@pytest.mark.parametrize(("expected", "code"), [(None, 0), ("incentive", 1)])
+def test_reader_that_stops(form: str, expected: str | None, code: int, tmp_path: Path) -> None:
+    """A closed pipe is no error, and hides none: the verdict of --check stays the exit code."""
+    yk.save(tmp_path / "a", expecting(**({expected: off_by_one(expected, 3)} if expected else {})))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "yuma_kernel.cli", "epoch", tmp_path / "a", form, "--check"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1
+    assert ("check passed" if code == 0 else "check failed") in done.stderr
+
+
+# -- version --------------------------------------------------------------------------------------------------------------
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    native = importlib.import_module(yk.BACKENDS["c"])
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr() == (f"yuma-kernel {yk.__version__} (kernel: {native.build()})\n", "")
+    assert native.build().startswith("c11 ")
+
+
+def test_version_without_kernel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "yuma_kernel.kernel.native", None)
+    assert cli.main(["--version"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"yuma-kernel {yk.__version__} (no C kernel: ")
+    assert err == ""
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["epoch", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 0
+    assert "Exit codes" in capsys.readouterr().out
