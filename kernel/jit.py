@@ -30,7 +30,6 @@ from yuma_kernel.types import (
     SparseRows,
     SubnetState,
     U16Array,
-    U32Array,
     U64Array,
 )
 
@@ -39,14 +38,16 @@ try:
 except ImportError as error:
     raise BackendUnavailable("the numba backend needs numba: pip install 'yuma-kernel[numba]'") from error
 if numba.config.DISABLE_JIT:
-    raise BackendUnavailable("the numba backend needs compilation, which NUMBA_DISABLE_JIT switches off: as plain Python"
-                             " these functions would have other integers")
+    raise BackendUnavailable(
+        "the numba backend needs compilation, which NUMBA_DISABLE_JIT switches off: as plain Python"
+        " these functions would have other integers"
+    )
 
 I64: TypeAlias = Any
 """An int64 inside compiled code; outside, an int in that range."""
 U64: TypeAlias = Any
 """A uint64 inside compiled code; outside, an int in that range."""
-Rows: TypeAlias = tuple[U32Array, U16Array, AnyArray]
+Rows: TypeAlias = tuple[I64Array, U16Array, AnyArray]
 """indptr, uid, value."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -58,11 +59,13 @@ def _jit(function: _F) -> _F:
     No signature is given: explicit ones cost at every import, cached or not. error_model="numpy" leaves out the check
     for zero before a division: every divisor here is shown not to be 0 where it stands.
     """
+    compile_lazily: Any = numba.njit  # its stubs do not know every option
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled: _F
     try:
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        compiled = compile_lazily(function, cache=True, **options)
     except RuntimeError:  # "cannot cache function": no folder that can be written, for instance
-        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+        compiled = compile_lazily(function, **options)
     return compiled
 
 
@@ -462,7 +465,7 @@ def _active_stake(stake: I64Array, active: BoolArray, validator_permit: BoolArra
 
 @_jit
 def _mask_weights(
-    indptr: U32Array,
+    indptr: I64Array,
     uid: U16Array,
     value: U16Array,
     validator_permit: BoolArray,
@@ -474,7 +477,7 @@ def _mask_weights(
     """commit_block of length 0 stands for none."""
     n = indptr.size - 1
     committed = commit_block.size > 0
-    ends = np.zeros(n + 1, np.uint32)
+    ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
     count = 0
@@ -482,7 +485,7 @@ def _mask_weights(
         if validator_permit[i] or i == owner:
             updated = last_update[i]
             commit = commit_block[i] if committed else _ALL
-            for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            for k in range(indptr[i], indptr[i + 1]):
                 j = uid[k]
                 if (j != i or i == owner) and updated > block_at_registration[j] and commit >= block_at_registration[j]:
                     kept_uid[count] = j
@@ -493,10 +496,10 @@ def _mask_weights(
 
 
 @_jit
-def _normalize_rows(indptr: U32Array, value: I64Array) -> I64Array:
+def _normalize_rows(indptr: I64Array, value: I64Array) -> I64Array:
     out = np.empty(value.size, np.int64)
     for i in range(indptr.size - 1):
-        begin, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
+        begin, end = indptr[i], indptr[i + 1]
         total = 0
         for k in range(begin, end):
             total += value[k]
@@ -509,7 +512,7 @@ def _normalize_rows(indptr: U32Array, value: I64Array) -> I64Array:
 
 
 @_jit
-def _consensus(indptr: U32Array, uid: U16Array, value: I64Array, active_stake: I64Array, kappa: U64) -> I64Array:
+def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I64Array, kappa: U64) -> I64Array:
     n = active_stake.size
     out = np.zeros(n, np.int64)
     whole = 0
@@ -532,7 +535,7 @@ def _consensus(indptr: U32Array, uid: U16Array, value: I64Array, active_stake: I
     begins = np.zeros(n + 1, np.int64)
     for i in range(n):
         if active_stake[i] > 0:
-            for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            for k in range(indptr[i], indptr[i + 1]):
                 begins[np.int64(uid[k]) + 1] += np.int64(value[k] > 0)
     for j in range(n):
         begins[j + 1] += begins[j]
@@ -541,7 +544,7 @@ def _consensus(indptr: U32Array, uid: U16Array, value: I64Array, active_stake: I
     ends = begins.copy()
     for i in range(n):
         if active_stake[i] > 0:
-            for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            for k in range(indptr[i], indptr[i + 1]):
                 if value[k] > 0:
                     at = ends[uid[k]]
                     score[at] = value[k]
@@ -586,14 +589,14 @@ def _consensus(indptr: U32Array, uid: U16Array, value: I64Array, active_stake: I
 
 
 @_jit
-def _clip(indptr: U32Array, uid: U16Array, value: I64Array, consensus: I64Array) -> Rows:
+def _clip(indptr: I64Array, uid: U16Array, value: I64Array, consensus: I64Array) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.uint32)
+    ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
     count = 0
     for i in range(n):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             limit = consensus[uid[k]]
             kept_uid[count] = uid[k]
             kept[count] = min(value[k], limit)
@@ -603,22 +606,22 @@ def _clip(indptr: U32Array, uid: U16Array, value: I64Array, consensus: I64Array)
 
 
 @_jit
-def _validator_trust(indptr: U32Array, value: I64Array) -> I64Array:
+def _validator_trust(indptr: I64Array, value: I64Array) -> I64Array:
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             out[i] += value[k]
     return out
 
 
 @_jit
-def _rank(indptr: U32Array, uid: U16Array, value: I64Array, active_stake: I64Array) -> I64Array:
+def _rank(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I64Array) -> I64Array:
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
         if active_stake[i] != 0:
-            for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            for k in range(indptr[i], indptr[i + 1]):
                 out[uid[k]] += mul(active_stake[i], value[k])
     return out
 
@@ -632,7 +635,7 @@ def _incentive(rank: I64Array) -> I64Array:
 
 
 @_jit
-def _ascending(indptr: U32Array, uid: U16Array, value: I64Array) -> tuple[U16Array, I64Array]:
+def _ascending(indptr: I64Array, uid: U16Array, value: I64Array) -> tuple[U16Array, I64Array]:
     """uid and value with every row in ascending order of uid; the same arrays where it is so already.
 
     Entries are dealt to their columns, then the columns in ascending order back to the rows: linear, whatever the order.
@@ -640,12 +643,12 @@ def _ascending(indptr: U32Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
     n = indptr.size - 1
     sorted_already = True
     for i in range(n):
-        for k in range(np.int64(indptr[i]) + 1, np.int64(indptr[i + 1])):
+        for k in range(indptr[i] + 1, indptr[i + 1]):
             if uid[k] <= uid[k - 1]:
                 sorted_already = False
     if sorted_already:
         return uid, value
-    entries = np.int64(indptr[n])
+    entries = indptr[n]
     at = np.zeros(n + 1, np.int64)
     for k in range(entries):
         at[np.int64(uid[k]) + 1] += 1
@@ -654,13 +657,13 @@ def _ascending(indptr: U32Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
     row = np.empty(entries, np.int64)
     source = np.empty(entries, np.int64)
     for i in range(n):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             p = at[uid[k]]
             at[uid[k]] = p + 1
             row[p] = i
             source[p] = k
     for i in range(n):
-        at[i] = np.int64(indptr[i])
+        at[i] = indptr[i]
     sorted_uid = np.empty(entries, np.uint16)
     sorted_value = np.empty(entries, np.int64)
     for p in range(entries):
@@ -672,33 +675,39 @@ def _ascending(indptr: U32Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
 
 
 @_jit
+def bonds_alpha(bonds_moving_average: U64) -> I64:
+    """alpha = ONE - (((bonds_moving_average << 64) / 1,000,000) >> 32): two floors of one, (x << 32) / 1,000,000."""
+    return ONE - np.int64((np.uint64(bonds_moving_average) << _32) // np.uint64(1_000_000))
+
+
+@_jit
 def _blend(
-    factor: I64,
-    indptr: U32Array,
+    parameter: U64,
+    indptr: I64Array,
     uid: U16Array,
     value: I64Array,
-    other_factor: I64,
-    other_indptr: U32Array,
+    other_indptr: I64Array,
     other_uid: U16Array,
     other_value: I64Array,
-    difference: bool,
+    moving: bool,
 ) -> Rows:
-    """Per row, over the ascending columns of both, those > 0 of what x of one and y of the other give, absent as 0:
+    """`ema` where `moving`, else `weights_for_bonds`; `parameter` is bonds_moving_average or bonds_penalty.
 
-    mul(factor, x) + mul(other_factor, y), or where `difference` is asked for x + mul(factor, y - x). With factors >= 0
-    that add up to ONE at most, or a factor <= ONE, both stay between the smaller and the larger of 0, x and y.
+    Per row, over the ascending columns of both, with x of one and y of the other, absent as 0: mul(alpha, x) +
+    mul(ONE - alpha, y), or x + mul(beta, y - x). Both stay between x and y, as alpha and beta are in [0, ONE].
     """
+    factor = bonds_alpha(parameter) if moving else ratio16(parameter)
     n = indptr.size - 1
     uid, value = _ascending(indptr, uid, value)
     other_uid, other_value = _ascending(other_indptr, other_uid, other_value)
-    capacity = np.int64(indptr[n]) + np.int64(other_indptr[n])
-    ends = np.zeros(n + 1, np.uint32)
+    capacity = indptr[n] + other_indptr[n]
+    ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(capacity, np.uint16)
     kept = np.empty(capacity, np.int64)
     count = 0
     for i in range(n):
-        k, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
-        m, other_end = np.int64(other_indptr[i]), np.int64(other_indptr[i + 1])
+        k, end = indptr[i], indptr[i + 1]
+        m, other_end = other_indptr[i], other_indptr[i + 1]
         while k < end or m < other_end:
             this = np.int64(uid[k]) if k < end else NO_UID
             other = np.int64(other_uid[m]) if m < other_end else NO_UID
@@ -710,7 +719,7 @@ def _blend(
             if other <= this:
                 y = other_value[m]
                 m += 1
-            z = x + mul(factor, y - x) if difference else mul(factor, x) + mul(other_factor, y)
+            z = mul(factor, x) + mul(ONE - factor, y) if moving else x + mul(factor, y - x)
             kept_uid[count] = min(this, other)
             kept[count] = z
             count += np.int64(z > 0)
@@ -720,15 +729,15 @@ def _blend(
 
 @_jit
 def _old_bonds(
-    indptr: U32Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64, yuma3: bool
+    indptr: I64Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64, yuma3: bool
 ) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.uint32)
+    ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
     count = 0
     for i in range(n):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             kept_uid[count] = uid[k]
             kept[count] = ratio16(value[k]) if yuma3 else np.int64(value[k]) << 32
             count += np.int64(cutoff > block_at_registration[uid[k]])
@@ -737,20 +746,20 @@ def _old_bonds(
 
 
 @_jit
-def _scale_rows(indptr: U32Array, value: I64Array, active_stake: I64Array) -> I64Array:
+def _scale_rows(indptr: I64Array, value: I64Array, active_stake: I64Array) -> I64Array:
     """mul(value, active_stake of the row)."""
     out = np.empty(value.size, np.int64)
     for i in range(indptr.size - 1):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             out[k] = mul(value[k], active_stake[i])
     return out
 
 
 @_jit
-def _column_divide(indptr: U32Array, uid: U16Array, value: I64Array, by_largest: bool) -> I64Array:
+def _column_divide(indptr: I64Array, uid: U16Array, value: I64Array, by_largest: bool) -> I64Array:
     """Each divided by the sum of its column, or by its largest entry, where that is not 0."""
     n = indptr.size - 1
-    entries = np.int64(indptr[n])
+    entries = indptr[n]
     divisor = np.zeros(n, np.int64)
     if by_largest:
         for k in range(entries):
@@ -762,12 +771,6 @@ def _column_divide(indptr: U32Array, uid: U16Array, value: I64Array, by_largest:
     for k in range(entries):
         out[k] = value[k] if divisor[uid[k]] == 0 else div(value[k], divisor[uid[k]])
     return out
-
-
-@_jit
-def bonds_alpha(bonds_moving_average: U64) -> I64:
-    """alpha = ONE - (((bonds_moving_average << 64) / 1,000,000) >> 32): two floors of one, (x << 32) / 1,000,000."""
-    return ONE - np.int64((np.uint64(bonds_moving_average) << _32) // np.uint64(1_000_000))
 
 
 @_jit
@@ -805,10 +808,10 @@ def _liquid_alpha(
 
 @_jit
 def _liquid_ema(
-    indptr: U32Array,
+    indptr: I64Array,
     uid: U16Array,
     value: I64Array,
-    old_indptr: U32Array,
+    old_indptr: I64Array,
     old_uid: U16Array,
     old_value: I64Array,
     consensus: I64Array,
@@ -821,26 +824,26 @@ def _liquid_ema(
     slope = sdiv(steepness << 32, -100 * ONE)
     at = 0  # the distance that a belongs to: neighbours often share it, many are at 0
     a = _alpha_at(at, low, high, slope)
-    row = np.full(n, -1, np.int64)  # the row whose old bonds the next two hold: all of them, and those the walk sees
+    row = np.zeros(n, np.int64)  # 1 + the row whose old bonds the next two hold: all of them, and those the walk sees
     old = np.zeros(n, np.int64)
     seen = np.zeros(n, np.int64)
-    ends = np.zeros(n + 1, np.uint32)
+    ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
     count = 0
     for i in range(n):
         last = -1  # the largest uid so far: the walk sees what lies beyond it
-        for k in range(np.int64(old_indptr[i]), np.int64(old_indptr[i + 1])):
+        for k in range(old_indptr[i], old_indptr[i + 1]):
             j = np.int64(old_uid[k])
-            row[j] = i
+            row[j] = i + 1
             old[j] = old_value[k]
             seen[j] = old_value[k] if j > last else 0
             last = max(last, j)
         last = -1
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             j = np.int64(uid[k])
-            b = old[j] if row[j] == i else 0
-            d = _distance(consensus[j], value[k] if j > last else 0, seen[j] if row[j] == i else 0)
+            b = old[j] if row[j] == i + 1 else 0
+            d = _distance(consensus[j], value[k] if j > last else 0, seen[j] if row[j] == i + 1 else 0)
             last = max(last, j)
             if d != at:
                 at = d
@@ -854,14 +857,12 @@ def _liquid_ema(
 
 
 @_jit
-def _dividends(
-    indptr: U32Array, uid: U16Array, value: I64Array, incentive: I64Array, active_stake: I64Array
-) -> I64Array:
+def _dividends(indptr: I64Array, uid: U16Array, value: I64Array, incentive: I64Array, active_stake: I64Array) -> I64Array:
     """active_stake of length 0 stands for none: Yuma 2."""
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
-        for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        for k in range(indptr[i], indptr[i + 1]):
             out[i] += mul(value[k], incentive[uid[k]])
         if active_stake.size > 0:
             out[i] = cmul(out[i], active_stake[i])
@@ -920,20 +921,20 @@ def _all_to_u16(proportions: I64Array) -> U16Array:
 
 
 @_jit
-def _store_bonds(indptr: U32Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
+def _store_bonds(indptr: I64Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.uint32)
+    ends = np.zeros(n + 1, np.int64)
     count = 0
     for i in range(n):
         if new_permit[i]:
-            count += np.int64(indptr[i + 1]) - np.int64(indptr[i])
+            count += indptr[i + 1] - indptr[i]
         ends[i + 1] = count
     kept_uid = np.empty(count, np.uint16)
     kept = np.empty(count, np.uint16)
     at = 0
     for i in range(n):
         if new_permit[i]:
-            for k in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+            for k in range(indptr[i], indptr[i + 1]):
                 kept_uid[at] = uid[k]
                 kept[at] = _to_u16(value[k])
                 at += 1
@@ -965,22 +966,22 @@ _NO_STAKE = np.empty(0, np.int64)
 
 def _i64(array: AnyArray) -> I64Array:
     """A writable copy."""
-    return array.astype(np.int64)
+    return array.astype(np.int64, order="C")
 
 
 def _raw(rows: SparseRows) -> Rows:
     """Writable copies of rows of raw bits."""
-    return np.array(rows.indptr), np.array(rows.uid), rows.value.astype(np.int64)
+    return rows.indptr.astype(np.int64), np.array(rows.uid), rows.value.astype(np.int64)
 
 
 def _stored(rows: SparseRows) -> Rows:
     """Writable copies of rows as the chain stores them."""
-    return np.array(rows.indptr), np.array(rows.uid), rows.value.astype(np.uint16)
+    return rows.indptr.astype(np.int64), np.array(rows.uid), rows.value.astype(np.uint16)
 
 
-def _rows(indptr: U32Array, uid: U16Array, value: AnyArray) -> SparseRows:
+def _rows(indptr: I64Array, uid: U16Array, value: AnyArray) -> SparseRows:
     entries = int(indptr[-1])
-    return SparseRows._trusted(indptr, uid[:entries], value[:entries])
+    return SparseRows._trusted(indptr.astype(np.uint32), uid[:entries], value[:entries])
 
 
 def _owner(owner_uid: int | None) -> int:
@@ -1002,9 +1003,7 @@ def permits(stake: I64Array, max_allowed_validators: int, owner_uid: int | None)
     return _permits(_i64(stake), max_allowed_validators, _owner(owner_uid))
 
 
-def active_stake(
-    stake: I64Array, active: BoolArray, validator_permit: BoolArray, owner_uid: int | None
-) -> I64Array:
+def active_stake(stake: I64Array, active: BoolArray, validator_permit: BoolArray, owner_uid: int | None) -> I64Array:
     """Sections 3.4 and 3.6: int64[n] of int64[n] and bool[n]."""
     return _active_stake(_i64(stake), np.array(active), np.array(validator_permit), _owner(owner_uid))
 
@@ -1067,8 +1066,7 @@ def _weights_for_bonds(weights: Rows, clipped: Rows, bonds_penalty: int) -> Rows
         return weights
     if bonds_penalty == 65535:
         return clipped
-    beta: int = ratio16(np.uint64(bonds_penalty))
-    return _blend(beta, *weights, 0, *clipped, True)
+    return _blend(np.uint64(bonds_penalty), *weights, *clipped, False)
 
 
 def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: int) -> SparseRows:
@@ -1116,8 +1114,7 @@ def column_max_normalize(matrix: SparseRows) -> SparseRows:
 
 
 def _ema(new: Rows, old: Rows, bonds_moving_average: int) -> Rows:
-    part: int = bonds_alpha(np.uint64(bonds_moving_average))
-    return _blend(part, *new, ONE - part, *old, False)
+    return _blend(np.uint64(bonds_moving_average), *new, *old, True)
 
 
 def ema(new: SparseRows, old: SparseRows, bonds_moving_average: int) -> SparseRows:
@@ -1134,8 +1131,8 @@ def liquid_alpha(
     alpha_sigmoid_steepness: int,
 ) -> I64Array:
     """Section 7, alpha elementwise: int64 of three int64 of one shape, any bits; bounds u16, steepness in hundredths."""
-    flat = (_i64(x).reshape(-1) for x in (consensus, weight, bond))
-    out = _liquid_alpha(*flat, np.uint64(alpha_low), np.uint64(alpha_high), alpha_sigmoid_steepness)
+    c, w, b = (_i64(x).reshape(-1) for x in (consensus, weight, bond))
+    out = _liquid_alpha(c, w, b, np.uint64(alpha_low), np.uint64(alpha_high), alpha_sigmoid_steepness)
     return out.reshape(consensus.shape)
 
 
@@ -1149,9 +1146,7 @@ def liquid_ema(
 ) -> SparseRows:
     """Section 7, the liquid EMA: raw bits, in the order of weights_for_bonds."""
     bounds = np.uint64(alpha_low), np.uint64(alpha_high)
-    return _rows(
-        *_liquid_ema(*_raw(weights_for_bonds), *_raw(old), _i64(consensus), *bounds, alpha_sigmoid_steepness)
-    )
+    return _rows(*_liquid_ema(*_raw(weights_for_bonds), *_raw(old), _i64(consensus), *bounds, alpha_sigmoid_steepness))
 
 
 def dividends(normalized_bonds: SparseRows, incentive: I64Array, active_stake: I64Array | None) -> I64Array:
@@ -1200,9 +1195,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     own_stake = _active_stake(stake, active, permit, owner)
 
     # 4
-    indptr, uid, value = _mask_weights(
-        *_stored(state.weights), permit, owner, last_update, registered, commit_block
-    )
+    indptr, uid, value = _mask_weights(*_stored(state.weights), permit, owner, last_update, registered, commit_block)
     weights = indptr, uid, _normalize_rows(indptr, value)
 
     # 5, 6

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from yuma_kernel import reference
 from yuma_kernel.kernel._yuma import ffi, lib
 
@@ -13,8 +12,6 @@ Operation = Callable[..., Any]
 """Operands and result as in FORMAT.md; a list is a list of ints."""
 
 ONE = 1 << 32
-
-
 
 
 # -- C --------------------------------------------------------------------------------------------------------------------
@@ -118,4 +115,3 @@ REFERENCE: dict[str, Operation] = {
 }
 
 PRIMITIVES = {"c": C, "reference": REFERENCE}
-

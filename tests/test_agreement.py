@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import hypothesis
-import strategies
 from hypothesis import given, settings
 
+import strategies
 import yuma_kernel as yk
 
 OTHERS = [name for name in yk.BACKENDS if name != "reference"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import strategies
-from chain import OPERATIONS, operations
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from primitives import PRIMITIVES, REFERENCE
 
+import strategies
 import yuma_kernel as yk
+from chain import OPERATIONS, operations
+from primitives import PRIMITIVES, REFERENCE
 
 LISTS = {"median_col": (1, 2), "topk": (1,), "upscale16": (0,)}
 """By operation, which operands are lists."""

@@ -66,9 +66,7 @@ def test_series(backend: str, shared_data: Path) -> None:
             last_mechanism_step_block=last_step,
         )
         got = yk.epoch(state, hyperparameters, emission=emission, backend=backend)
-        expected = {
-            name: data[f"expect_{name}"][t] for name in ("consensus", "incentive", "dividends", "validator_trust")
-        }
+        expected = {name: data[f"expect_{name}"][t] for name in ("consensus", "incentive", "dividends", "validator_trust")}
         difference = got.first_difference(expected)
         assert difference is None, f"epoch {t}: {difference}"
         earned += bool(got.dividends.any())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import itertools
 import json
 import os
 import pickle
+import re
 import stat
 import struct
 import tracemalloc
@@ -287,6 +289,13 @@ def test_file_is_as_documented(stored: Arrays) -> None:
     assert [int(stored[name]) for name in ("schema", "profile", "owner_uid")] == [1, 425, 2]
 
 
+def test_file_is_compressed(tmp_path: Path) -> None:
+    yk.save(tmp_path / "a", full())
+    with zipfile.ZipFile(tmp_path / "a") as archive:
+        assert archive.testzip() is None
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
 def test_optional_fields_are_left_out(tmp_path: Path) -> None:
     yk.save(tmp_path / "a", minimal())
     with np.load(tmp_path / "a") as file:
@@ -511,6 +520,8 @@ SPOILED: list[tuple[str, Any, int | None]] = [
     ("hotkeys", np.array(["a", "b"]), None),
     ("hotkeys", np.array(["a", "b", "\x1b[2J"]), 2),
     ("hotkeys", np.array([1, 2, 3]), None),
+    ("last_update", np.array(["1", "2", "3"]), None),
+    ("schema", np.str_(""), None),
     ("hotkeys", np.array([b"a", b"b", b"c"]), None),
 ]
 
@@ -704,6 +715,33 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
         with pytest.raises(yk.InputError) as caught:
             yk.load(path)
         assert str(path) in str(caught.value)
+
+
+def test_damaged_directory(stored: Arrays, tmp_path: Path) -> None:
+    """An optional field must not be lost because the entry before it says that it is longer than it is."""
+    path = write(tmp_path / "whole", stored)
+    content = path.read_bytes()
+    names = list(stored)
+    for before, lost in itertools.pairwise(names):
+        found = re.search(rb"PK\x01\x02.{42}" + f"{before}.npy".encode(), content, re.DOTALL)
+        assert found is not None
+        for at in (30, 32):  # the lengths of its extra field and of its comment
+            damaged = bytearray(content)
+            struct.pack_into("<H", damaged, found.start() + at, 46 + len(f"{lost}.npy"))
+            path.write_bytes(damaged)
+            refused(path, "")
+
+
+def test_short_stream(stored: Arrays, tmp_path: Path) -> None:
+    """A member whose stream ends before the size that the archive states."""
+    path = rezip(tmp_path / "a", stored, {})
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("meta.npy")
+    before = struct.pack("<III", member.CRC, member.compress_size, member.file_size)
+    assert content.count(before) == 2
+    path.write_bytes(content.replace(before, struct.pack("<III", member.CRC, member.compress_size, member.file_size + 1)))
+    assert "got" in refused(path, "meta").rule
 
 
 def test_damaged_anywhere(tmp_path: Path) -> None:

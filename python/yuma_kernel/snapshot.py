@@ -311,6 +311,9 @@ class _Members:
             raise InputError(path, f"expected a snapshot, got a damaged or truncated archive ({error})") from None
         for member in self._archive.infolist():
             name = member.filename.removesuffix(".npy")
+            # the directory has no checksum: one changed length makes an entry swallow the next, which would just be absent
+            if b"PK\1\2" in member.comment + member.extra:
+                raise InputError(path, f"expected a snapshot, got a damaged archive (the entry of {name!a:.60} is too long)")
             if name in self._members:
                 raise InputError(path, f"expected every field once, got {name!a:.60} twice")
             self._members[name] = member

@@ -1,0 +1,31 @@
+# What a newcomer and CI call. PYTHON chooses the interpreter; everything lands in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: example test lint clean
+example: .venv/example
+	$(BIN)/yuma-kernel epoch
+
+test: .venv/test
+	$(MAKE) -C tests/c
+	$(BIN)/python -m pytest
+
+lint: .venv/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml -p yuma_kernel
+	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml .
+
+SOURCES := pyproject.toml setup.py $(wildcard csrc/* kernel/*.py kernel/*.pyi python/yuma_kernel/*.py python/yuma_kernel/data/*)
+
+.venv/example: EXTRA := cli
+.venv/test: EXTRA := cli,test
+.venv/lint: EXTRA := cli,test,lint
+.venv/example .venv/test .venv/lint: $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[$(EXTRA)]'
+	touch $@
+
+clean:
+	rm -rf .venv build tests/c/build *.egg-info
