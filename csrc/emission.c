@@ -1,4 +1,4 @@
-/* Section 8 of the law: emission. */
+/* Section 8 of the law: emission and storage. */
 #include "stages.h"
 
 uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
@@ -31,6 +31,32 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
         server_emission[i] = yuma_emission_share(server, emission);
         validator_emission[i] = yuma_emission_share(validator, emission);
         total_emission[i] = yuma_emission_share(all, emission);
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored) {
+    REQUIRE(count == 0 || (proportions != NULL && stored != NULL), YUMA_ERROR_NULL);
+    for (size_t k = 0; k < count; k++) {
+        stored[k] = fixed_to_u16(proportions[k]);
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_store_bonds(uint32_t n, const yuma_rows *bonds, const uint8_t *new_permit, uint32_t *indptr,
+                             uint16_t *uid, uint16_t *value) {
+    REQUIRE_N(n);
+    REQUIRE_ROWS(bonds);
+    REQUIRE(new_permit != NULL && indptr != NULL && uid != NULL && value != NULL, YUMA_ERROR_NULL);
+    uint32_t kept = 0;
+    indptr[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t end = new_permit[i] ? bonds->indptr[i + 1] : bonds->indptr[i];
+        for (uint32_t k = bonds->indptr[i]; k < end; k++) {
+            uid[kept] = bonds->uid[k];
+            value[kept++] = fixed_to_u16(bonds->value[k]);
+        }
+        indptr[i + 1] = kept;
     }
     return YUMA_OK;
 }

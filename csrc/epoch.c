@@ -148,24 +148,9 @@ static void trace_array(uint32_t n, const int64_t *values, int64_t *to) {
     memcpy(to, values, n * sizeof *to);
 }
 
-static void store_u16(uint32_t n, const int64_t *values, uint16_t *to) {
-    for (uint32_t i = 0; i < n; i++) {
-        to[i] = fixed_to_u16(values[i]);
-    }
-}
-
-/* Section 8: rows of those who have a permit from now on. */
-static void store_bonds(uint32_t n, const yuma_rows *bonds, yuma_result *result) {
-    uint32_t kept = 0;
-    result->bonds_indptr[0] = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t end = result->validator_permit[i] ? bonds->indptr[i + 1] : bonds->indptr[i];
-        for (uint32_t k = bonds->indptr[i]; k < end; k++) {
-            result->bonds_uid[kept] = bonds->uid[k];
-            result->bonds_value[kept++] = fixed_to_u16(bonds->value[k]);
-        }
-        result->bonds_indptr[i + 1] = kept;
-    }
+static yuma_status store_bonds(uint32_t n, const yuma_rows *bonds, yuma_result *result) {
+    return yuma_store_bonds(n, bonds, result->validator_permit, result->bonds_indptr, result->bonds_uid,
+                            result->bonds_value);
 }
 
 static int any(uint32_t n, const int64_t *values) {
@@ -201,7 +186,7 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
         copy_rows(n, &ema, &trace->ema_bonds);
     }
     if (h->yuma3) {
-        store_bonds(n, &ema, result);
+        TRY(store_bonds(n, &ema, result));
     }
 
     yuma_rows *normalized = &ema;
@@ -212,7 +197,7 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? w->active_stake : NULL, w->dividends));
     if (!h->yuma3) {
         TRY(yuma_column_max_normalize(n, normalized, REST(w)));
-        store_bonds(n, normalized, result);
+        TRY(store_bonds(n, normalized, result));
     }
     return YUMA_OK;
 }
@@ -264,11 +249,11 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
     /* 8 */
     TRY(yuma_emission(n, w.incentive, w.dividends, w.stake, w.active_stake, emission, result->server_emission,
                       result->validator_emission, result->emission));
-    store_u16(n, w.stake, result->stake_weight);
-    store_u16(n, w.consensus, result->consensus);
-    store_u16(n, w.incentive, result->incentive);
-    store_u16(n, w.dividends, result->dividends);
-    store_u16(n, w.validator_trust, result->validator_trust);
+    TRY(yuma_store(n, w.stake, result->stake_weight));
+    TRY(yuma_store(n, w.consensus, result->consensus));
+    TRY(yuma_store(n, w.incentive, result->incentive));
+    TRY(yuma_store(n, w.dividends, result->dividends));
+    TRY(yuma_store(n, w.validator_trust, result->validator_trust));
     if (trace != NULL) {
         trace_array(n, w.stake, trace->stake);
         trace_array(n, w.active_stake, trace->active_stake);

@@ -19,6 +19,16 @@ int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bond, int64
     return liquid_alpha(consensus, weight, bond, alpha_low, alpha_high, sigmoid_slope(steepness));
 }
 
+yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int64_t *weight, const int64_t *bond,
+                               int64_t alpha_low, int64_t alpha_high, int64_t steepness, int64_t *alpha) {
+    REQUIRE(count == 0 || (consensus != NULL && weight != NULL && bond != NULL && alpha != NULL), YUMA_ERROR_NULL);
+    int64_t slope = sigmoid_slope(steepness);
+    for (size_t k = 0; k < count; k++) {
+        alpha[k] = liquid_alpha(consensus[k], weight[k], bond[k], alpha_low, alpha_high, slope);
+    }
+    return YUMA_OK;
+}
+
 yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
                             const int64_t *consensus, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
                             yuma_rows *ema, void *workspace, size_t workspace_size) {

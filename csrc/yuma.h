@@ -231,8 +231,8 @@ YUMA_API yuma_status yuma_incentive(uint32_t n, const int64_t *rank, int64_t *in
 
 /* ---- section 7: bonds and dividends --------------------------------------------------------------------------------- */
 
-/* bonds_penalty: raw bits, within [0, YUMA_ONE]. weights, clipped: within [0, YUMA_ONE]; every entry of clipped stands in
- * weights. result: room for the entries of weights. */
+/* bonds_penalty: raw bits, within [0, YUMA_ONE]. weights, clipped: within [0, YUMA_ONE]. result: room for the columns of
+ * both; where every entry of clipped stands in weights, as after yuma_clip, that is the entries of weights. */
 YUMA_API yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const yuma_rows *clipped,
                                             int64_t bonds_penalty, yuma_rows *result, void *workspace,
                                             size_t workspace_size);
@@ -266,6 +266,11 @@ YUMA_API yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bo
 YUMA_API int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bond, int64_t alpha_low,
                                    int64_t alpha_high, int64_t steepness);
 
+/* The same, element by element. */
+YUMA_API yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int64_t *weight,
+                                        const int64_t *bond, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
+                                        int64_t *alpha);
+
 /* The liquid EMA. consensus and all values: within [0, YUMA_ONE]; alpha_low, alpha_high, steepness as in
  * yuma_liquid_alpha. ema: room for the entries of weights_for_bonds. */
 YUMA_API yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
@@ -282,6 +287,13 @@ YUMA_API yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bond
 YUMA_API yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
                                    const int64_t *active_stake, uint64_t emission, uint64_t *server_emission,
                                    uint64_t *validator_emission, uint64_t *total_emission);
+
+/* to_u16, element by element. */
+YUMA_API yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored);
+
+/* The bonds to store: of the rows with a new_permit. uid, value: room for the entries of bonds. */
+YUMA_API yuma_status yuma_store_bonds(uint32_t n, const yuma_rows *bonds, const uint8_t *new_permit, uint32_t *indptr,
+                                      uint16_t *uid, uint16_t *value);
 
 /* [cffi: to here] */
 

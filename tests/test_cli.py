@@ -131,6 +131,28 @@ def test_earning_without_emission(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv", None])
+def test_nobody_earns(form: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = yk.SubnetState(
+        weights=yk.SparseRows.empty(1),
+        bonds=yk.SparseRows.empty(1),
+        total_stake=yk.stake_from_rao([0]),
+        last_update=np.zeros(1, np.uint64),
+        block_at_registration=np.zeros(1, np.uint64),
+        validator_permit=np.zeros(1, np.bool_),
+        current_block=0,
+    )
+    yk.save(tmp_path / "a", yk.Snapshot(state, yk.Hyperparameters(), 5))
+    assert cli.main(["epoch", str(tmp_path / "a"), *([form] if form else [])]) == 0
+    out, err = capsys.readouterr()
+    if form == "--json":
+        assert json.loads(out)["uids"] == []
+    elif form == "--csv":
+        assert out == ",".join(COLUMNS) + "\n"
+    elif not err:  # else rich is missing
+        assert out.endswith("0 of 1 uids, block 0, emission 5 rao\n")
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", None])
 def test_hotkeys(form: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hotkeys = ["5" + "F" * 127, "[bold]x", "c", ":smile:", "5E"]
     yk.save(tmp_path / "a", snapshot(hotkeys=hotkeys))

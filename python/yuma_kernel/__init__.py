@@ -1,5 +1,6 @@
 """Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit."""
 
+from yuma_kernel import stages
 from yuma_kernel.epoch import BACKENDS, epoch
 from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile
 from yuma_kernel.snapshot import Snapshot, load, save
@@ -16,6 +17,7 @@ from yuma_kernel.types import (
     stake_from_rao,
     total_stake_bits,
 )
+from yuma_kernel.weights import weights_to_u16
 
 __version__ = "0.1.0"
 
@@ -37,6 +39,8 @@ __all__ = [
     "epoch",
     "load",
     "save",
+    "stages",
     "stake_from_rao",
     "total_stake_bits",
+    "weights_to_u16",
 ]

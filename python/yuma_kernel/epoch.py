@@ -102,7 +102,7 @@ class Backend(Protocol):
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "c": "yuma_kernel.kernel.native",
-        "reference": "yuma_kernel.reference",
+        "reference": "yuma_kernel.backend_reference",
     }
 )
 """The name of every backend and the module that holds it, imported when it is first asked for; the first is the default."""

@@ -17,12 +17,10 @@ from itertools import accumulate
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from yuma_kernel.types import (
     U16_MAX,
     U64_MAX,
-    AnyArray,
     EpochResult,
     Hyperparameters,
     I64Array,
@@ -550,15 +548,15 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
         traced = {
             "stake": _bits(stakes),
             "active_stake": _bits(active_stakes),
-            "weights": _sparse(weights, np.int64),
+            "weights": SparseRows._trusted_lists(weights, np.int64),
             "consensus": _bits(medians),
-            "clipped": _sparse(clipped, np.int64),
+            "clipped": SparseRows._trusted_lists(clipped, np.int64),
             "validator_trust": _bits(trusts),
             "rank": _bits(ranks),
             "incentive": _bits(incentives),
-            "weights_for_bonds": _sparse(bond_weights, np.int64),
-            "ema_bonds": _sparse(ema_bonds, np.int64),
-            "normalized_bonds": _sparse(normalized_bonds, np.int64),
+            "weights_for_bonds": SparseRows._trusted_lists(bond_weights, np.int64),
+            "ema_bonds": SparseRows._trusted_lists(ema_bonds, np.int64),
+            "normalized_bonds": SparseRows._trusted_lists(normalized_bonds, np.int64),
             "dividends": _bits(dividends),
         }
     return EpochResult(
@@ -568,7 +566,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
         consensus=_proportions(medians),
         validator_trust=_proportions(trusts),
         incentive=_proportions(incentives),
-        bonds=_sparse(store_bonds(new_bonds, new_permits), np.uint16),
+        bonds=SparseRows._trusted_lists(store_bonds(new_bonds, new_permits), np.uint16),
         dividends=_proportions(dividends),
         server_emission=_rao(shares.server, emission),
         validator_emission=_rao(shares.validator, emission),
@@ -602,10 +600,3 @@ def _proportions(values: list[int]) -> U16Array:
 
 def _rao(shares: list[int], emission: int) -> U64Array:
     return np.array([emit(share, emission) for share in shares], np.uint64)
-
-
-def _sparse(rows: Rows, dtype: npt.DTypeLike) -> SparseRows:
-    ends = accumulate((len(row) for row in rows), initial=0)
-    uids = [j for row in rows for j, _ in row]
-    values: AnyArray = np.array([v for row in rows for _, v in row], dtype)
-    return SparseRows._trusted(np.array(list(ends), np.uint32), np.array(uids, np.uint16), values)

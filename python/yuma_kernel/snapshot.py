@@ -33,11 +33,11 @@ from yuma_kernel.types import (
     Hyperparameters,
     SparseRows,
     SubnetState,
-    _stored_rows,
     _unfrozen,
     _Value,
     array,
     integer,
+    stored_rows,
 )
 
 SCHEMA: Final = 1
@@ -158,7 +158,7 @@ def _expected(value: object, n: int) -> Mapping[str, AnyArray | SparseRows] | No
     for name in (output for output in OUTPUTS if output in value):
         where = f"expected.{name}"
         if name == "bonds":
-            rows = _bounded(where, _stored_rows(where, value[name]))
+            rows = _bounded(where, stored_rows(where, value[name]))
             if rows.n != n:
                 raise InputError(where, f"expected {n} rows, as weights have, got {rows.n}")
             outputs[name] = rows
@@ -261,7 +261,7 @@ def _content(path: str) -> bytes:
 def _snapshot(members: _Members) -> Snapshot:
     # The schema says what the fields mean, the profile what they compute. These come first, so that a later file is refused
     # for being later and not for a field that only it has.
-    schema = members.scalar("schema")
+    schema = integer("schema", members.scalar("schema"), 0, U64_MAX)
     if schema != SCHEMA:
         raise InputError("schema", f"expected {SCHEMA}, the only one that this version reads, got {schema}")
     Hyperparameters(profile=members.scalar("profile"))
@@ -328,7 +328,7 @@ class _Members:
                 raise InputError(f"{name!a:.60}", f"expected only fields of schema {SCHEMA}")
 
     def scalar(self, name: str) -> Any:
-        """A 0-d array of an integer or boolean, as its NumPy scalar; the types' constructors check the value."""
+        """A 0-d array as its NumPy scalar; the constructors of `types` check what it is."""
         return self._numbers(name, 1, ())[()]
 
     def array(self, name: str, dtype: str, shape: tuple[int | None, ...], longest: int = MAX_UIDS + 1) -> AnyArray:
@@ -362,8 +362,6 @@ class _Members:
 
     def _numbers(self, name: str, most: int, shape: tuple[int | None, ...]) -> AnyArray:
         dtype, stored, body, order = self._npy(name, 8 * most)
-        if dtype.kind == "U":
-            raise InputError(name, f"expected integers or booleans, got dtype {dtype}")
         if len(stored) != len(shape) or any(want not in (None, got) for want, got in zip(shape, stored, strict=True)):
             want = ", ".join("any" if length is None else str(length) for length in shape)
             raise InputError(name, f"expected shape [{want}], got {list(stored)}")
@@ -372,12 +370,7 @@ class _Members:
 
     def _npy(self, name: str, most: int) -> tuple[np.dtype[Any], tuple[int, ...], bytes, Literal["C", "F"]]:
         """dtype, shape, memory and order of an `.npy` file whose data take at most `most` bytes."""
-        try:
-            data = self._inflated(name, most + _MAX_HEADER)
-        except _ZIP_ERRORS as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(name, f"damaged or truncated ({error})") from None
+        data = self._inflated(name, most + _MAX_HEADER)
         length = "<H" if data[6:7] == b"\1" else "<I"
         start = 8 + struct.calcsize(length)
         if data[:6] != b"\x93NUMPY" or data[6:7] not in (b"\1", b"\2", b"\3") or len(data) < start:
@@ -406,9 +399,12 @@ class _Members:
             raise InputError(name, f"expected a stored or deflated array, got compression {member.compress_type}")
         if member.file_size > most:
             raise InputError(name, f"expected at most {most} bytes, got {member.file_size}")
-        with self._archive.open(member) as file:
-            # the size makes zipfile inflate that much at most, whatever the stream holds; without one it inflates it all
-            data = file.read(member.file_size)
+        try:
+            with self._archive.open(member) as file:
+                # the size makes zipfile inflate that much at most, whatever the stream holds; without one it inflates it all
+                data = file.read(member.file_size)
+        except _ZIP_ERRORS as error:
+            raise InputError(name, f"damaged or truncated ({error})") from None
         if len(data) != member.file_size:
             raise InputError(name, f"expected {member.file_size} bytes, got {len(data)}")
         return data

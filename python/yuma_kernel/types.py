@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -222,7 +222,7 @@ class SparseRows(_Value):
         self._refuse_repeated_uids()
 
     def _refuse_repeated_uids(self) -> None:
-        key = self._entry_rows() * np.int64(MAX_UIDS + 1) + self.uid
+        key = self.entry_rows() * np.int64(MAX_UIDS + 1) + self.uid
         if bool((key[1:] > key[:-1]).all()):  # every row ascending
             return
         order = np.argsort(key, kind="stable")
@@ -231,7 +231,8 @@ class SparseRows(_Value):
             at = int(repeated.min())
             raise InputError("uid", f"uid {self.uid[at]} stands more than once in row {int(key[at]) >> 15}", at)
 
-    def _entry_rows(self) -> I64Array:
+    def entry_rows(self) -> I64Array:
+        """int64[entries]: of each entry, the row that it stands in."""
         return np.repeat(np.arange(self.n, dtype=np.int64), self.indptr[1:] - self.indptr[:-1])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -255,6 +256,13 @@ class SparseRows(_Value):
         rows = object.__new__(cls)
         rows._set(indptr=freeze(indptr), uid=freeze(uid), value=freeze(value))
         return rows
+
+    @classmethod
+    def _trusted_lists(cls, rows: list[list[tuple[int, int]]], dtype: npt.DTypeLike) -> SparseRows:
+        """The same from lists; every number fits."""
+        ends = np.array(list(accumulate(map(len, rows), initial=0)), np.uint32)
+        uid = np.array([uid for row in rows for uid, _ in row], np.uint16)
+        return cls._trusted(ends, uid, np.array([value for row in rows for _, value in row], dtype))
 
     @classmethod
     def empty(cls, n: int) -> SparseRows:
@@ -311,11 +319,12 @@ class SparseRows(_Value):
     def to_dense(self) -> AnyArray:
         """The n x n matrix, absent entries as 0; a new array that the caller owns."""
         dense = np.zeros((self.n, self.n), self.value.dtype)
-        dense[self._entry_rows(), self.uid] = self.value
+        dense[self.entry_rows(), self.uid] = self.value
         return dense
 
 
-def _stored_rows(name: str, value: object) -> SparseRows:
+def stored_rows(name: str, value: object) -> SparseRows:
+    """Rows of uint16, from SparseRows or from a CSR matrix."""
     if isinstance(value, SparseRows):
         if value.value.dtype != np.uint16:
             raise InputError(name, f"expected rows of uint16 as the chain stores them, got {value.value.dtype}")
@@ -361,7 +370,8 @@ def stake_from_rao(stake: object) -> U64Array:
     return _words([r << 64 for r in rao.tolist()])
 
 
-def _total_stake(value: object, n: int) -> U64Array:
+def total_stake_array(value: object, n: int) -> U64Array:
+    """uint64[n, 2], I64F64 bits within the range that section 2 gives them."""
     stake = array("total_stake", value, np.uint64, (n, 2))
     negative = stake[:, 1] >> np.uint64(63) != 0
     if negative.any():
@@ -406,15 +416,15 @@ class SubnetState(_Value):
     commit_block: U64Array | None = None
 
     def __post_init__(self) -> None:
-        weights = _stored_rows("weights", self.weights)
-        bonds = _stored_rows("bonds", self.bonds)
+        weights = stored_rows("weights", self.weights)
+        bonds = stored_rows("bonds", self.bonds)
         n = weights.n
         if bonds.n != n:
             raise InputError("bonds", f"expected {n} rows, as weights have, got {bonds.n}")
         self._set(
             weights=weights,
             bonds=bonds,
-            total_stake=_total_stake(self.total_stake, n),
+            total_stake=total_stake_array(self.total_stake, n),
             last_update=array("last_update", self.last_update, np.uint64, (n,)),
             block_at_registration=array("block_at_registration", self.block_at_registration, np.uint64, (n,)),
             validator_permit=array("validator_permit", self.validator_permit, np.bool_, (n,)),
