@@ -421,6 +421,7 @@ def test_first_difference_names_stage_and_uid() -> None:
     difference = result.first_difference({"dividends": dividends, "bonds": yk.SparseRows.from_rows(bonds)})
     assert difference is not None
     assert (difference.stage, difference.uid) == ("bonds", 1)  # bonds come before dividends in the law
+    assert (difference.expected, difference.got) == ((0, 1), None)
     wrong_dtype = result.first_difference({"emission": result.emission.astype(np.int64)})
     assert wrong_dtype is not None
     assert wrong_dtype.uid is None

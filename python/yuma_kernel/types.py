@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -520,9 +520,9 @@ class Difference:
     """The first place at which two results differ.
 
     Attributes:
-        stage: the output, in the order in which the law computes them; `trace.…` for a traced one.
-        uid: the uid (for rows: of the row), or None where shapes, dtypes or the presence of the output differ.
-        expected, got: what stands there.
+        stage: the name of the output.
+        uid: the uid (for rows: of the row), or None where shapes or dtypes differ.
+        expected, got: what stands there; of rows the first entry (uid, value) that differs, None beyond the end of a row.
     """
 
     stage: str
@@ -541,7 +541,8 @@ def _rows_difference(stage: str, expected: SparseRows, got: SparseRows) -> Diffe
     if (expected.n, expected.value.dtype) != (got.n, got.value.dtype):
         return Difference(stage, None, expected, got)
     pairs = enumerate(zip(expected.to_rows(), got.to_rows(), strict=True))
-    return next(Difference(stage, uid, a, b) for uid, (a, b) in pairs if a != b)
+    uid, (a, b) = next((uid, rows) for uid, rows in pairs if rows[0] != rows[1])
+    return next(Difference(stage, uid, x, y) for x, y in zip_longest(a, b) if x != y)
 
 
 def _array_difference(stage: str, expected: AnyArray, got: AnyArray) -> Difference | None:
