@@ -37,7 +37,7 @@ try:
     import numba  # type: ignore[import-untyped, import-not-found, unused-ignore]
 except ImportError as error:
     raise BackendUnavailable("the numba backend needs numba: pip install 'yuma-kernel[numba]'") from error
-if numba.config.DISABLE_JIT:
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
     raise BackendUnavailable(
         "the numba backend needs compilation, which NUMBA_DISABLE_JIT switches off: as plain Python"
         " these functions would have other integers"
@@ -654,23 +654,26 @@ def _ascending(indptr: I64Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
         at[np.int64(uid[k]) + 1] += 1
     for j in range(n):
         at[j + 1] += at[j]
-    row = np.empty(entries, np.int64)
-    source = np.empty(entries, np.int64)
+    row = np.empty(entries, np.uint16)
+    dealt = np.empty(entries, np.int64)
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             p = at[uid[k]]
             at[uid[k]] = p + 1
             row[p] = i
-            source[p] = k
-    for i in range(n):
-        at[i] = indptr[i]
+            dealt[p] = value[k]
+    # by now at[j] is where column j ends
     sorted_uid = np.empty(entries, np.uint16)
     sorted_value = np.empty(entries, np.int64)
-    for p in range(entries):
-        q = at[row[p]]
-        at[row[p]] = q + 1
-        sorted_uid[q] = uid[source[p]]
-        sorted_value[q] = value[source[p]]
+    next_in_row = indptr.copy()
+    p = 0
+    for j in range(n):
+        while p < at[j]:
+            q = next_in_row[row[p]]
+            next_in_row[row[p]] = q + 1
+            sorted_uid[q] = j
+            sorted_value[q] = dealt[p]
+            p += 1
     return sorted_uid, sorted_value
 
 
@@ -1217,7 +1220,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     indptr, uid, value = averaged
     normalized = indptr, uid, _column_divide(indptr, uid, value, False)
     share = _dividends(*normalized, incentives, own_stake if h.yuma3 else _NO_STAKE)
-    kept = averaged if h.yuma3 else (indptr, uid, _column_divide(*normalized, True))
+    kept: Rows = averaged if h.yuma3 else (indptr, uid, _column_divide(*normalized, True))
 
     # 8
     server, validator, both = _emission(incentives, share, stake, own_stake, np.uint64(emission))
