@@ -46,7 +46,7 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
 I64: TypeAlias = Any
 """An int64 inside compiled code; outside, an int in that range."""
 U64: TypeAlias = Any
-"""A uint64 inside compiled code; outside, an int in that range."""
+"""A uint64 inside compiled code; who calls from Python passes np.uint64, as Numba takes every Python int for an int64."""
 Rows: TypeAlias = tuple[I64Array, U16Array, AnyArray]
 """indptr, uid, value."""
 
@@ -71,7 +71,9 @@ def _jit(function: _F) -> _F:
 
 # -- 1. numbers -----------------------------------------------------------------------------------------------------------
 
-ONE = 2**32
+# int64 and uint64, not plain integers: a function is compiled anew for each literal that reaches it as an argument
+ONE: I64 = np.int64(2**32)
+_NIL: I64 = np.int64(0)
 MIN = -(2**63)
 MAX = 2**63 - 1
 NO_UID = 2**16  # above every uid
@@ -420,7 +422,7 @@ def _normalize_stake(total_stake: U64Array, stake_threshold: U64, owner: I64) ->
 def _permits(stake: I64Array, max_allowed_validators: I64, owner: I64) -> BoolArray:
     n = stake.size
     out = np.empty(n, np.bool_)
-    largest = 0
+    largest: I64 = 0
     for i in range(n):
         out[i] = stake[i] != 0
         largest = max(largest, stake[i])
@@ -500,7 +502,7 @@ def _normalize_rows(indptr: I64Array, value: I64Array) -> I64Array:
     out = np.empty(value.size, np.int64)
     for i in range(indptr.size - 1):
         begin, end = indptr[i], indptr[i + 1]
-        total = 0
+        total = _NIL
         for k in range(begin, end):
             total += value[k]
         for k in range(begin, end):
@@ -515,7 +517,7 @@ def _normalize_rows(indptr: I64Array, value: I64Array) -> I64Array:
 def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I64Array, kappa: U64) -> I64Array:
     n = active_stake.size
     out = np.zeros(n, np.int64)
-    whole = 0
+    whole = _NIL
     validators = 0
     for i in range(n):
         if active_stake[i] > 0:
@@ -714,8 +716,8 @@ def _blend(
         while k < end or m < other_end:
             this = np.int64(uid[k]) if k < end else NO_UID
             other = np.int64(other_uid[m]) if m < other_end else NO_UID
-            x = 0
-            y = 0
+            x: I64 = 0
+            y: I64 = 0
             if this <= other:
                 x = value[k]
                 k += 1
@@ -742,7 +744,7 @@ def _old_bonds(
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             kept_uid[count] = uid[k]
-            kept[count] = ratio16(value[k]) if yuma3 else np.int64(value[k]) << 32
+            kept[count] = ratio16(np.uint64(value[k])) if yuma3 else np.int64(value[k]) << 32
             count += np.int64(cutoff > block_at_registration[uid[k]])
         ends[i + 1] = count
     return ends, kept_uid, kept
@@ -825,7 +827,7 @@ def _liquid_ema(
     n = indptr.size - 1
     low, high = ratio16(alpha_low), ratio16(alpha_high)
     slope = sdiv(steepness << 32, -100 * ONE)
-    at = 0  # the distance that a belongs to: neighbours often share it, many are at 0
+    at = _NIL  # the distance that a belongs to: neighbours often share it, many are at 0
     a = _alpha_at(at, low, high, slope)
     row = np.zeros(n, np.int64)  # 1 + the row whose old bonds the next two hold: all of them, and those the walk sees
     old = np.zeros(n, np.int64)
@@ -835,7 +837,7 @@ def _liquid_ema(
     kept = np.empty(uid.size, np.int64)
     count = 0
     for i in range(n):
-        last = -1  # the largest uid so far: the walk sees what lies beyond it
+        last: I64 = -1  # the largest uid so far: the walk sees what lies beyond it
         for k in range(old_indptr[i], old_indptr[i + 1]):
             j = np.int64(old_uid[k])
             row[j] = i + 1
@@ -948,15 +950,15 @@ def _store_bonds(indptr: I64Array, uid: U16Array, value: I64Array, new_permit: B
 def _upscale_to_u16(values: U16Array) -> U16Array:
     """Every product is below 2^31 * 2^32, but for the factor's; that one is (2^48 / m) < 2^33 times v <= m."""
     out = np.zeros(values.size, np.uint16)
-    largest = 0
+    largest: I64 = 0
     for v in values:
         largest = max(largest, np.int64(v))
     if largest == 0:
         return out
-    factor = div(65535 << 32, largest << 32)
+    factor = div(65535 * ONE, largest << 32)
     for i in range(values.size):
         v = np.int64(values[i]) << 32
-        x = mul(v, factor) if largest > 32768 else div(mul(v, 65535 << 32), largest << 32)
+        x = mul(v, factor) if largest > 32768 else div(mul(v, 65535 * ONE), largest << 32)
         out[i] = min((x + 2**31) >> 32, 65535)
     return out
 

@@ -55,15 +55,15 @@ def _case(line: dict[str, Any]) -> Case:
     state = yk.SubnetState(
         weights=yk.SparseRows.from_rows(given.pop("weights")),
         bonds=yk.SparseRows.from_rows(given.pop("bonds")),
-        total_stake=[(bits & (2**64 - 1), bits >> 64) for bits in stake],  # type: ignore[arg-type]
+        total_stake=[(bits & (2**64 - 1), bits >> 64) for bits in stake],
         **{name: given.pop(name) for name in STATE_FIELDS},
     )
     # what is left of the input is the hyperparameters, all of them, and nothing else
     hyperparameters = yk.Hyperparameters(**given, profile=line["profile"])
-    output = {name: np.array(line["output"][name], DTYPES[name]) for name in DTYPES}
+    output: dict[str, Any] = {name: np.array(line["output"][name], DTYPES[name]) for name in DTYPES}
     output["bonds"] = yk.SparseRows.from_rows(line["output"]["bonds"])
     assert output.keys() == set(OUTPUTS) == line["output"].keys()
-    trace = None
+    trace: dict[str, Any] | None = None
     if "trace" in line:
         trace = {name: np.array(line["trace"][name], np.int64) for name in TRACED_ARRAYS}
         trace |= {name: yk.SparseRows.from_rows(line["trace"][name], np.int64) for name in TRACED_ROWS}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+import yuma_kernel as yk
 from yuma_kernel import reference
 from yuma_kernel.kernel._yuma import ffi, lib
 
@@ -114,4 +119,48 @@ REFERENCE: dict[str, Operation] = {
     "upscale16": reference.upscale_to_u16,
 }
 
-PRIMITIVES = {"c": C, "reference": REFERENCE}
+# -- Numba ----------------------------------------------------------------------------------------------------------------
+
+
+def _numba() -> dict[str, Operation]:
+    """A u64 goes in as np.uint64, as Numba takes every Python int for an int64."""
+    jit: Any = importlib.import_module(yk.BACKENDS["numba"])
+    u64 = np.uint64
+
+    def words(bits: int) -> tuple[Any, Any]:
+        return u64(bits & (2**64 - 1)), u64(bits >> 64 & (2**64 - 1))
+
+    def div64(a: int, b: int) -> int:
+        low, high = jit.div64(*words(a), *words(b))
+        bits = int(low) | int(high) << 64
+        return bits - (bits >> 127 << 128)
+
+    def median(kappa: int, stakes: list[int], scores: list[int]) -> int:
+        rows = yk.SparseRows.from_rows([[(0, score)] for score in scores], np.int64)
+        # ratio16(v) is 65537 v, and one more at 65535
+        first, *others = jit.consensus(rows, np.array(stakes, np.int64), kappa // 65537).tolist()
+        assert others == [0] * (len(stakes) - 1)
+        return int(first)
+
+    return {
+        **{name: getattr(jit, name) for name in ("mul", "div", "sdiv", "add", "sub", "cmul")},
+        "to_u16": lambda x: jit.to_u16(np.array([x], np.int64))[0],
+        "u16_prop": lambda v: jit.ratio16(u64(v)),
+        "exp": jit.exp_safe,
+        "div64": div64,
+        "f64to32": lambda x: jit.i64f64_to_i32f32(*words(x)),
+        "sigmoid": jit.alpha,
+        "emit": lambda x, emission: jit.emission_share(x, u64(emission)),
+        "alpha_ema": lambda millionths: jit.bonds_alpha(u64(millionths)),
+        "median_col": median,
+        "topk": lambda k, stakes: jit.permits(np.array(stakes, np.int64), k, None).astype(int).tolist(),
+        "upscale16": lambda values: jit.upscale_to_u16(np.array(values, np.uint16)).tolist(),
+    }
+
+
+PRIMITIVES: dict[str, Callable[[], dict[str, Operation]]] = {
+    "c": lambda: C,
+    "numba": functools.cache(_numba),
+    "reference": lambda: REFERENCE,
+}
+"""By backend, what makes its table: one that is not here is not imported."""

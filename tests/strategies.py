@@ -37,7 +37,7 @@ u64 = integers(0, U64_MAX)
 
 
 @st.composite
-def hyperparameters(draw: st.DrawFn, max_n: int = 12, **fixed: Any) -> yk.Hyperparameters:
+def hyperparameters(draw: st.DrawFn, max_n: int = 12) -> yk.Hyperparameters:
     """Any hyperparameters; max_allowed_validators near the number of uids as often as far from it."""
     values: dict[str, Any] = {
         "kappa": draw(u16),
@@ -54,7 +54,7 @@ def hyperparameters(draw: st.DrawFn, max_n: int = 12, **fixed: Any) -> yk.Hyperp
         "activity_cutoff": draw(st.one_of(st.integers(0, 20), u64)),
         "commit_reveal": draw(st.booleans()),
     }
-    return yk.Hyperparameters(**{**values, **fixed})
+    return yk.Hyperparameters(**values)
 
 
 @st.composite

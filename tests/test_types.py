@@ -50,7 +50,7 @@ def refused(call: Callable[[], object], field: str, index: Any, *words: str) -> 
 def test_rows_keep_order_and_zeros() -> None:
     rows = yk.SparseRows.from_rows(WEIGHTS)
     assert rows.to_rows() == WEIGHTS
-    assert (rows.indptr.dtype, rows.uid.dtype, rows.value.dtype) == (np.uint32, np.uint16, np.uint16)
+    assert [str(part.dtype) for part in (rows.indptr, rows.uid, rows.value)] == ["uint32", "uint16", "uint16"]
     assert rows.indptr.tolist() == [0, 2, 2, 4]
     assert rows.to_dense().tolist() == [[7, 5, 0], [0, 0, 0], [0, 65535, 0]]
     assert len(rows) == rows.n == N
@@ -107,7 +107,7 @@ def test_rows_from_scipy(kind: Any) -> None:
         ([0, 2, 2], [0, 1], np.array([True, False]), "value", None, "dtype bool"),
         ([0, 2, 2], [0, 1], np.array([1, 2], "m8[s]"), "value", None, "dtype"),
         ([0, 2, 2], [0, 1], np.array([1, 2j]), "value", None, "dtype complex128"),
-        ([0, 2, 2], [0, 1], np.ma.array([1, 2], mask=[0, 1]), "value", None, "masked"),
+        ([0, 2, 2], [0, 1], np.ma.array([1, 2], mask=[False, True]), "value", None, "masked"),
         ([0, 2, 2], [0, 1], None, "value", None, "dimension"),
         ([0, 2, 2], [0, 1], [[1], [2, 3]], "value", 0, "integer, got list"),
         ([0, 2, 2], [0, 1], [[1], [2]], "value", None, "1 dimension, got 2"),
@@ -119,13 +119,13 @@ def test_rows_refused(indptr: Any, uid: Any, value: Any, field: str, index: Any,
 
 
 def test_rows_refused_from_other_forms() -> None:
-    refused(lambda: yk.SparseRows.from_rows([[(0, 1)], [(0, 1), (1,)]]), "rows", (1, 1), "pair")  # type: ignore[list-item]
+    refused(lambda: yk.SparseRows.from_rows([[(0, 1)], [(0, 1), (1,)]]), "rows", (1, 1), "pair")
     refused(lambda: yk.SparseRows.from_rows([]), "indptr", None, "1 to 32767 rows, got 0")
     refused(lambda: yk.SparseRows.from_dense(np.zeros((2, 3))), "matrix", None, "square")
     refused(lambda: yk.SparseRows.from_dense(np.zeros((0, 0))), "matrix", None, "1 to 32767 rows, got 0")
     refused(lambda: yk.SparseRows.from_dense([[0, 1], [2, -3]]), "matrix", (1, 1), "got -3")
     refused(lambda: yk.SparseRows.from_dense([1, 2]), "matrix", None, "2 dimensions")
-    refused(lambda: yk.SparseRows([0, 0], [], [], np.float64), "dtype", None, "uint16 or int64")  # type: ignore[arg-type]
+    refused(lambda: yk.SparseRows([0, 0], [], [], np.float64), "dtype", None, "uint16 or int64")
     refused(lambda: yk.SparseRows.empty(0), "n", None, "from 1 to 32767")
 
 
@@ -140,7 +140,7 @@ def test_int64_rows_for_raw_bits() -> None:
 @pytest.mark.parametrize("n", [1, 32767])
 def test_smallest_and_largest_n(n: int, backend: str) -> None:
     rows = yk.SparseRows.from_rows([*([[]] * (n - 1)), [(n - 1, 1)]])
-    subnet = yk.SubnetState(rows, yk.SparseRows.empty(n), yk.stake_from_rao([1] * n), [9] * n, [1] * n, [True] * n, 10)  # type: ignore[arg-type]
+    subnet = yk.SubnetState(rows, yk.SparseRows.empty(n), yk.stake_from_rao([1] * n), [9] * n, [1] * n, [True] * n, 10)
     result = yk.epoch(subnet, yk.Hyperparameters(max_allowed_validators=1), emission=10**18, backend=backend)
     assert result.validator_permit.sum() == 1
     assert result.validator_permit[n - 1]
@@ -171,7 +171,7 @@ def test_arrays_in_every_form(form: str) -> None:
     n = VALUES.size
     rows = yk.SparseRows.empty(n)
     given = FORMS[form](VALUES)
-    held = yk.SubnetState(rows, rows, yk.stake_from_rao([1] * n), given, [0] * n, [True] * n, 0)  # type: ignore[arg-type]
+    held = yk.SubnetState(rows, rows, yk.stake_from_rao([1] * n), given, [0] * n, [True] * n, 0)
     assert held.last_update.dtype == np.dtype(np.uint64)
     assert held.last_update.dtype.isnative
     assert held.last_update.tolist() == VALUES.tolist()
@@ -263,12 +263,14 @@ def test_the_largest_sum_of_stake_is_taken(backend: str) -> None:
     ],
 )
 def test_hyperparameter_ranges(name: str, low: int, high: int) -> None:
-    for value in (low, high, np.int64(low), float(low)):
-        held = getattr(yk.Hyperparameters(**{name: value}), name)
+    values: list[Any] = [low, high, np.int64(low), float(low)]
+    for value in values:
+        changes: dict[str, Any] = {name: value}
+        held = getattr(yk.Hyperparameters(**changes), name)
         assert held == value
         assert type(held) is int
-    for value in (low - 1, high + 1, low + 0.5, None, True):
-        refused(lambda value=value: yk.Hyperparameters(**{name: value}), name, None)  # type: ignore[misc]
+    for wrong in (low - 1, high + 1, low + 0.5, None, True):
+        refused(lambda wrong=wrong: yk.Hyperparameters(**{name: wrong}), name, None)  # type: ignore[misc]
 
 
 def test_hyperparameter_defaults_are_those_of_a_new_subnet() -> None:
@@ -279,10 +281,12 @@ def test_hyperparameter_defaults_are_those_of_a_new_subnet() -> None:
 
 @pytest.mark.parametrize("name", ["yuma3", "liquid_alpha", "commit_reveal"])
 def test_hyperparameter_switches(name: str) -> None:
-    assert getattr(yk.Hyperparameters(**{name: np.bool_(True)}), name) is True
-    assert getattr(yk.Hyperparameters(**{name: 0}), name) is False
-    for value in (2, "yes", None, 1.0):
-        refused(lambda value=value: yk.Hyperparameters(**{name: value}), name, None, "boolean")  # type: ignore[misc]
+    taken: list[tuple[Any, bool]] = [(np.bool_(True), True), (0, False)]
+    for value, held in taken:
+        changes: dict[str, Any] = {name: value}
+        assert getattr(yk.Hyperparameters(**changes), name) is held
+    for wrong in (2, "yes", None, 1.0):
+        refused(lambda wrong=wrong: yk.Hyperparameters(**{name: wrong}), name, None, "boolean")  # type: ignore[misc]
 
 
 def test_unknown_profile_is_refused_by_name() -> None:

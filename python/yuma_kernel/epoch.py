@@ -102,6 +102,7 @@ class Backend(Protocol):
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "c": "yuma_kernel.kernel.native",
+        "numba": "yuma_kernel.kernel.jit",
         "reference": "yuma_kernel.backend_reference",
     }
 )

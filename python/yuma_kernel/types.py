@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from itertools import accumulate, pairwise, zip_longest
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +76,12 @@ def boolean(name: str, value: object, index: Index = None) -> bool:
     raise InputError(name, f"expected a boolean, got {value!r:.40}", index)
 
 
-def _where(bad: AnyArray) -> Index:
-    at = tuple(int(k) for k in np.argwhere(bad)[0])
+def _where(bad: AnyArray) -> Any:
+    """The first index at which `bad` is true, as InputError has it."""
+    return _index(tuple(int(k) for k in np.argwhere(bad)[0]))
+
+
+def _index(at: tuple[int, ...]) -> Any:
     return at[0] if len(at) == 1 else at
 
 
@@ -99,11 +103,11 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         out = np.empty(source.shape, dtype)
         if dtype.kind == "b":
             for at in items:
-                out[at] = boolean(name, source[at], at[0] if len(at) == 1 else at)
+                out[at] = boolean(name, source[at], _index(at))
         else:
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
             for at in items:
-                out[at] = integer(name, source[at], low, high, at[0] if len(at) == 1 else at)
+                out[at] = integer(name, source[at], low, high, _index(at))
         return out
     if dtype.kind == "b":
         if kind == "b":
@@ -197,6 +201,16 @@ class SparseRows(_Value):
     value: AnyArray
     dtype: InitVar[npt.DTypeLike] = np.uint16
 
+    if TYPE_CHECKING:  # the fields say what is held; this, what is taken
+
+        def __init__(
+            self,
+            indptr: npt.ArrayLike,
+            uid: npt.ArrayLike,
+            value: npt.ArrayLike,
+            dtype: npt.DTypeLike = np.uint16,
+        ) -> None: ...
+
     def __post_init__(self, dtype: npt.DTypeLike) -> None:
         if np.dtype(dtype) not in (np.dtype(np.uint16), np.dtype(np.int64)):
             raise InputError("dtype", f"expected uint16 or int64, got {dtype!r}")
@@ -285,7 +299,7 @@ class SparseRows(_Value):
                 uids.append(uid)
                 values.append(value)
             lengths.append(len(uids))
-        return cls(lengths, uids, values, dtype)  # type: ignore[arg-type]
+        return cls(lengths, uids, values, dtype)
 
     @classmethod
     def from_dense(cls, matrix: object, dtype: npt.DTypeLike = np.uint16) -> SparseRows:
@@ -414,6 +428,22 @@ class SubnetState(_Value):
     last_mechanism_step_block: int = 0
     owner_uid: int | None = None
     commit_block: U64Array | None = None
+
+    if TYPE_CHECKING:  # the fields say what is held; this, what is taken
+
+        def __init__(
+            self,
+            weights: Any,
+            bonds: Any,
+            total_stake: npt.ArrayLike,
+            last_update: npt.ArrayLike,
+            block_at_registration: npt.ArrayLike,
+            validator_permit: npt.ArrayLike,
+            current_block: int,
+            last_mechanism_step_block: int = 0,
+            owner_uid: int | None = None,
+            commit_block: npt.ArrayLike | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         weights = stored_rows("weights", self.weights)

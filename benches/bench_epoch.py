@@ -1,0 +1,58 @@
+"""The epoch through the public call, over backends, shapes and rules; and what a user would write instead."""
+
+from __future__ import annotations
+
+import peer
+import pytest
+from shapes import EMISSION, REAL, RULES, SHAPES, Shape, hyperparameters, real, subnet
+
+import yuma_kernel as yk
+from conftest import Measure
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("backend", yk.BACKENDS)
+def bench_epoch(measure: Measure, backend: str, shape: Shape, rules: str) -> None:
+    state, h = subnet(shape), hyperparameters(shape, rules)
+    measure(
+        lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
+        weights=state.weights.uid.size,
+        what="epoch",
+        backend=backend,
+        shape=str(shape),
+        rules=rules,
+    )
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def bench_peer(measure: Measure, shape: Shape, rules: str) -> None:
+    state = subnet(shape)
+    inputs = peer.dense(state)
+    measure(
+        lambda: peer.epoch(inputs, RULES[rules]),
+        weights=state.weights.uid.size,
+        what="epoch",
+        backend="(numpy floats)",
+        shape=str(shape),
+        rules=rules,
+    )
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("backend", yk.BACKENDS)
+def bench_real(measure: Measure, backend: str, name: str, rules: str) -> None:
+    found = real(name, rules)
+    if found is None:
+        pytest.skip("the real subnets are not here")
+    state, h = found
+    measure(
+        lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
+        weights=state.weights.uid.size,
+        what="epoch",
+        backend=backend,
+        shape=name,
+        rules=rules,
+    )

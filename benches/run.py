@@ -1,0 +1,96 @@
+"""Runs the benchmarks, prints them as a table, and compares them with the committed baseline.
+
+    python benches/run.py            everything: every stage and the epoch, on every backend and shape
+    python benches/run.py --short    what CI compares: the epoch at two shapes
+    python benches/run.py --short --update      writes benches/baseline.json instead of comparing
+
+A figure in yardsticks is the time of one weight present in units of one scalar 128-bit division, which is measured before
+and after each benchmark (benches/yardstick.py). Only these are compared; a time alone says little on a shared machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+BASELINE = HERE / "baseline.json"
+
+FACTOR = 2.0
+"""A figure above FACTOR times its baseline fails. What noise reaches is in benches/README.md."""
+
+SHORT = "bench_epoch and ([c- or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64-"
+
+
+def measured(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """One entry a benchmark: its labels, milliseconds (median), the yardstick, and yardsticks a weight."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(HERE / "pytest.ini"), str(HERE),
+            f"--benchmark-json={report}", "--benchmark-quiet", "--benchmark-disable-gc",
+            "--benchmark-min-rounds=5", f"--benchmark-max-time={0.3 if arguments.short else 0.5}",
+        ]  # fmt: skip
+        chosen = SHORT if arguments.short else arguments.only
+        subprocess.run([*command, *(["-k", chosen] if chosen else [])], check=True)
+        benchmarks = json.loads(report.read_text(encoding="utf-8"))["benchmarks"]
+    figures = []
+    for benchmark in benchmarks:
+        info, median = benchmark["extra_info"], benchmark["stats"]["median"]
+        yardsticks = median * 1e9 / info["yardstick_ns"] / info["weights"]
+        figures.append({**info, "name": benchmark["name"], "ms": median * 1e3, "yardsticks": yardsticks})
+    return figures
+
+
+def table(figures: list[dict[str, Any]], baseline: dict[str, float]) -> Table:
+    out = Table(title="yardsticks: time of a weight in scalar 128-bit divisions")
+    for name in ("what", "rules", "shape", "backend"):
+        out.add_column(name)
+    for name in ("weights", "ms", "ns a weight", "yardstick, ns", "yardsticks", "to baseline"):
+        out.add_column(name, justify="right")
+    for f in figures:
+        change = f"{f['yardsticks'] / baseline[f['name']]:.2f}x" if f["name"] in baseline else ""
+        out.add_row(
+            f["what"], f["rules"], f["shape"], f["backend"], str(f["weights"]), f"{f['ms']:.3f}",
+            f"{f['ms'] * 1e6 / f['weights']:.2f}", f"{f['yardstick_ns']:.2f}", f"{f['yardsticks']:.2f}", change,
+        )  # fmt: skip
+    return out
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the benchmarks and compares them with the baseline.")
+    parser.add_argument("--short", action="store_true", help="what CI compares")
+    parser.add_argument("--update", action="store_true", help="write the baseline")
+    parser.add_argument("--only", metavar="EXPRESSION", help="a selection, as pytest's -k takes it")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    arguments = parser.parse_args()
+    baseline: dict[str, float] = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}
+    figures = measured(arguments)
+    Console(width=160).print(table(figures, {} if arguments.update else baseline))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    if arguments.update:
+        kept = {f["name"]: round(f["yardsticks"], 2) for f in figures}
+        BASELINE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        return 0
+    if not arguments.short:
+        return 0
+    missing = baseline.keys() - {f["name"] for f in figures}
+    slow = [f["name"] for f in figures if f["name"] in baseline and f["yardsticks"] > FACTOR * baseline[f["name"]]]
+    for name in sorted(missing):
+        print(f"not measured, though in the baseline: {name}", file=sys.stderr)
+    for name in slow:
+        print(f"slower than {FACTOR} times the baseline: {name}", file=sys.stderr)
+    return 1 if missing or slow or not baseline else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

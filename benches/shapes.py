@@ -1,0 +1,78 @@
+"""The subnets that the benchmarks run on: generated at fixed shapes, and the real ones where they are."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import yuma_kernel as yk
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+REAL = ("sn31_block3621600", "sn15_block4769998", "sn1_block6852344")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """n uids of which `validators` have a permit and a row, each over `density` of the uids."""
+
+    n: int
+    validators: int
+    density: float
+
+    def __str__(self) -> str:
+        return f"{self.n}x{self.validators}" + ("" if self.density == 1 else f"@{self.density}")
+
+
+SHAPES = (Shape(256, 64, 1), Shape(256, 256, 1), Shape(1024, 64, 1), Shape(4096, 256, 0.1))
+
+RULES: dict[str, dict[str, bool]] = {
+    "yuma2": {"yuma3": False},
+    "yuma3": {"yuma3": True},
+    "liquid": {"yuma3": True, "liquid_alpha": True},
+}
+
+EMISSION = 148_000_000_000
+
+
+@functools.cache
+def subnet(shape: Shape) -> yk.SubnetState:
+    """Validators that mostly agree on who is good: rows in ascending order, bonds in every entry, stake by a power law."""
+    random = np.random.default_rng([shape.n, shape.validators])
+    n, validators = shape.n, shape.validators
+    quality = random.pareto(1.0, n) + 0.01
+    # the columns that anybody sets, so that a sparse matrix still has a consensus that is not 0
+    columns = random.choice(n, max(1, round(n * min(1.0, shape.density / 0.8))), replace=False)
+    weights = np.zeros((n, n), np.uint16)
+    for i in range(validators):
+        chosen = columns[random.random(columns.size) < 0.8] if shape.density < 1 else columns
+        scores = quality[chosen] * random.uniform(0.7, 1.3, chosen.size)
+        weights[i, chosen] = np.maximum(1, scores / scores.max() * 65535)
+    bonds = np.where(weights > 0, random.integers(1, 65536, (n, n)), 0)
+    stake = np.zeros(n, np.int64)
+    stake[:validators] = (random.pareto(1.2, validators) + 0.1) * 1e13
+    return yk.SubnetState(
+        weights=yk.SparseRows.from_dense(weights),
+        bonds=yk.SparseRows.from_dense(bonds),
+        total_stake=yk.stake_from_rao(stake),
+        last_update=np.full(n, 1000, np.uint64),
+        block_at_registration=np.full(n, 10, np.uint64),
+        validator_permit=np.arange(n) < validators,
+        current_block=1100,
+    )
+
+
+def hyperparameters(shape: Shape, rules: str) -> yk.Hyperparameters:
+    """The defaults of a new subnet under one of RULES, with as many permits as there are validators."""
+    return yk.Hyperparameters(max_allowed_validators=shape.validators, **RULES[rules])
+
+
+def real(name: str, rules: str) -> tuple[yk.SubnetState, yk.Hyperparameters] | None:
+    """A recorded subnet under one of RULES; None where it is not here."""
+    path = SHARED / f"{name}.npz"
+    if not path.is_file():
+        return None
+    snapshot = yk.load(path)
+    return snapshot.state, yk.Hyperparameters(**{**vars(snapshot.hyperparameters), **RULES[rules]})
