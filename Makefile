@@ -9,7 +9,7 @@ example: .venv/example
 
 test: .venv/test
 	$(MAKE) -C tests/c
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto
 
 lint: .venv/lint
 	$(BIN)/ruff check

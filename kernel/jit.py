@@ -432,7 +432,7 @@ def _permits(stake: I64Array, max_allowed_validators: I64, owner: I64) -> BoolAr
         low, high = 0, largest
         while low < high:
             middle = low + ((high - low) >> 1)
-            count = 0
+            count: I64 = 0
             for i in range(n):
                 count += np.int64(stake[i] <= middle)
             if count >= losers:
@@ -482,7 +482,7 @@ def _mask_weights(
     ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         if validator_permit[i] or i == owner:
             updated = last_update[i]
@@ -596,7 +596,7 @@ def _clip(indptr: I64Array, uid: U16Array, value: I64Array, consensus: I64Array)
     ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             limit = consensus[uid[k]]
@@ -709,7 +709,7 @@ def _blend(
     ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(capacity, np.uint16)
     kept = np.empty(capacity, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         k, end = indptr[i], indptr[i + 1]
         m, other_end = other_indptr[i], other_indptr[i + 1]
@@ -740,7 +740,7 @@ def _old_bonds(
     ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             kept_uid[count] = uid[k]
@@ -835,7 +835,7 @@ def _liquid_ema(
     ends = np.zeros(n + 1, np.int64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         last: I64 = -1  # the largest uid so far: the walk sees what lies beyond it
         for k in range(old_indptr[i], old_indptr[i + 1]):
@@ -929,7 +929,7 @@ def _all_to_u16(proportions: I64Array) -> U16Array:
 def _store_bonds(indptr: I64Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
     n = indptr.size - 1
     ends = np.zeros(n + 1, np.int64)
-    count = 0
+    count: I64 = 0
     for i in range(n):
         if new_permit[i]:
             count += indptr[i + 1] - indptr[i]

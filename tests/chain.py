@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 from collections import defaultdict
@@ -71,9 +72,10 @@ def _case(line: dict[str, Any]) -> Case:
     return Case(line["id"], state, hyperparameters, emission, output, trace)
 
 
-def epoch_cases(name: str) -> Iterator[Case]:
-    """The lines of an epoch file, one at a time: all of them at once would fill memory for nothing."""
-    return map(_case, _lines(name))
+@functools.cache
+def epoch_cases(name: str) -> tuple[Case, ...]:
+    """The lines of an epoch file."""
+    return tuple(map(_case, _lines(name)))
 
 
 def operations() -> dict[str, list[tuple[list[str], str]]]:
