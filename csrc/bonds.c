@@ -3,25 +3,47 @@
 #include "stages.h"
 #include "uidset.h"
 
-/* mul(x, a) + mul(y, b) for two rows of which either may lack an entry (0) and neither needs to be in order; the entries
- * above 0, in ascending columns. */
-typedef struct {
-    uidset columns;
-    int64_t *a, *b; /* [n] by column; all 0 between two rows */
-} merge;
-
-static int merge_begin(merge *m, uint32_t n, arena *memory) {
-    m->columns = (uidset){{0}, {0}};
-    m->a = arena_take_zeros(memory, n, sizeof *m->a);
-    m->b = arena_take_zeros(memory, n, sizeof *m->b);
-    return m->a != NULL && m->b != NULL;
+/* One row after the other, over the columns that stand in a or in b, ascending whatever their order in the rows: the values
+ * combine(factor, a, b) that are above 0, with absent entries as 0. */
+static yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b, int64_t factor,
+                              int64_t (*combine)(int64_t factor, int64_t a, int64_t b), yuma_rows *merged,
+                              void *workspace, size_t workspace_size) {
+    arena memory = arena_of(workspace, workspace_size);
+    int64_t *in_a = arena_take_zeros(&memory, n, sizeof *in_a); /* by column; all 0 between two rows */
+    int64_t *in_b = arena_take_zeros(&memory, n, sizeof *in_b);
+    REQUIRE(in_a != NULL && in_b != NULL, YUMA_ERROR_WORKSPACE);
+    uidset columns = {{0}, {0}};
+    uint32_t kept = 0;
+    merged->indptr[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = a->indptr[i]; k < a->indptr[i + 1]; k++) {
+            in_a[a->uid[k]] = a->value[k];
+            uidset_add(&columns, a->uid[k]);
+        }
+        for (uint32_t k = b->indptr[i]; k < b->indptr[i + 1]; k++) {
+            in_b[b->uid[k]] = b->value[k];
+            uidset_add(&columns, b->uid[k]);
+        }
+        unsigned group = 0;
+        for (int32_t j = uidset_pop(&columns, &group); j >= 0; j = uidset_pop(&columns, &group)) {
+            int64_t value = combine(factor, in_a[j], in_b[j]);
+            in_a[j] = in_b[j] = 0;
+            if (value > 0) {
+                merged->uid[kept] = (uint16_t)j;
+                merged->value[kept++] = value;
+            }
+        }
+        merged->indptr[i + 1] = kept;
+    }
+    return YUMA_OK;
 }
 
-static void merge_scatter(merge *m, const yuma_rows *rows, uint32_t i, int64_t *by_column) {
-    for (uint32_t k = rows->indptr[i]; k < rows->indptr[i + 1]; k++) {
-        by_column[rows->uid[k]] = rows->value[k];
-        uidset_add(&m->columns, rows->uid[k]);
-    }
+static int64_t towards(int64_t beta, int64_t w, int64_t c) {
+    return w + fixed_mul(beta, c - w);
+}
+
+static int64_t moving_average(int64_t alpha, int64_t d, int64_t b) {
+    return fixed_mul(alpha, d) + fixed_mul(YUMA_ONE - alpha, b);
 }
 
 yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const yuma_rows *clipped,
@@ -35,26 +57,7 @@ yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const y
         copy_rows(n, bonds_penalty == 0 ? weights : clipped, result);
         return YUMA_OK;
     }
-    arena memory = arena_of(workspace, workspace_size);
-    merge m;
-    REQUIRE(merge_begin(&m, n, &memory), YUMA_ERROR_WORKSPACE);
-    uint32_t kept = 0;
-    result->indptr[0] = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        merge_scatter(&m, weights, i, m.a);
-        merge_scatter(&m, clipped, i, m.b);
-        unsigned at = 0;
-        for (int32_t j = uidset_pop(&m.columns, &at); j >= 0; j = uidset_pop(&m.columns, &at)) {
-            int64_t w = m.a[j] + fixed_mul(bonds_penalty, m.b[j] - m.a[j]);
-            m.a[j] = m.b[j] = 0;
-            if (w > 0) {
-                result->uid[kept] = (uint16_t)j;
-                result->value[kept++] = w;
-            }
-        }
-        result->indptr[i + 1] = kept;
-    }
-    return YUMA_OK;
+    return merge_rows(n, weights, clipped, bonds_penalty, towards, result, workspace, workspace_size);
 }
 
 uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block) {
@@ -147,26 +150,7 @@ yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bonds, cons
     REQUIRE_ROWS(old_bonds);
     REQUIRE_ROWS(ema);
     REQUIRE(alpha >= 0 && alpha <= YUMA_ONE, YUMA_ERROR_RANGE);
-    arena memory = arena_of(workspace, workspace_size);
-    merge m;
-    REQUIRE(merge_begin(&m, n, &memory), YUMA_ERROR_WORKSPACE);
-    uint32_t kept = 0;
-    ema->indptr[0] = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        merge_scatter(&m, new_bonds, i, m.a);
-        merge_scatter(&m, old_bonds, i, m.b);
-        unsigned at = 0;
-        for (int32_t j = uidset_pop(&m.columns, &at); j >= 0; j = uidset_pop(&m.columns, &at)) {
-            int64_t bond = fixed_mul(alpha, m.a[j]) + fixed_mul(YUMA_ONE - alpha, m.b[j]);
-            m.a[j] = m.b[j] = 0;
-            if (bond > 0) {
-                ema->uid[kept] = (uint16_t)j;
-                ema->value[kept++] = bond;
-            }
-        }
-        ema->indptr[i + 1] = kept;
-    }
-    return YUMA_OK;
+    return merge_rows(n, new_bonds, old_bonds, alpha, moving_average, ema, workspace, workspace_size);
 }
 
 yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const int64_t *incentive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -83,3 +84,16 @@ def test_edges(compiled: str, operation: str) -> None:
 
 def test_edges_cover_every_operation() -> None:
     assert REFERENCE.keys() - OPERANDS.keys() == {"median_col"}  # it is in test_median
+
+
+def test_exp_where_its_sum_is_a_power_of_two(backend: str) -> None:
+    """There 2^64 / sum leaves no remainder, the edge of any shortcut for that quotient; e^a = 2^k is near a = k ln 2."""
+    compute = PRIMITIVES[backend]()["exp"]
+    exact = 0
+    for power in range(1, 29):
+        middle = round(power * math.log(2) * 2**32)
+        for a in range(middle - 200, middle + 200):
+            total = REFERENCE["exp"](a)
+            assert compute(-a) == 2**64 // total, a
+            exact += total == 2 ** (32 + power)
+    assert exact > 0
