@@ -16,12 +16,14 @@ lint: .venv/lint
 	$(BIN)/ruff format --check
 	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml -p yuma_kernel
 	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml .
 
 SOURCES := pyproject.toml setup.py $(wildcard csrc/* kernel/*.py kernel/*.pyi python/yuma_kernel/*.py python/yuma_kernel/data/*)
 
 .venv/example: EXTRA := cli
 .venv/test: EXTRA := cli,test
-.venv/lint: EXTRA := cli,test,lint
+.venv/lint: EXTRA := cli,test,bench,lint
 .venv/example .venv/test .venv/lint: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[$(EXTRA)]'

@@ -50,11 +50,10 @@ def epoch(inputs: dict[str, Any], rules: dict[str, bool], kappa: float = 0.5, al
     incentive = _normalized(stake @ clipped, 0)
     if rules["yuma3"]:
         old = inputs["bonds"] / 65535
+        alphas: Any = np.float32(alpha)
         if rules.get("liquid_alpha"):
             distance = np.where(clipped >= old, clipped - consensus, old - clipped).clip(0, 1)
             alphas = 0.7 + 0.2 / (1 + np.exp(-10 * (distance - 0.5)))
-        else:
-            alphas = np.float32(alpha)
         bonds = (1 - alphas) * old + alphas * clipped
         dividends = (_normalized(bonds, 0) @ incentive) * stake
     else:

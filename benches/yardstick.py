@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from cffi import FFI
 
-COUNT = 20_000
-ROUNDS = 7
+COUNT = 10_000
+ROUNDS = 3
 
 
 @functools.cache
