@@ -70,6 +70,10 @@ static inline int64_t fixed_mul_checked(int64_t a, int64_t b) {
 static inline int64_t fixed_quotient(int64_t a, int64_t b, int *overflow) {
     uint64_t x = fixed_magnitude(a), y = fixed_magnitude(b);
     int negative = (a < 0) != (b < 0);
+    if (((x | y) & UINT32_MAX) == 0) { /* whole numbers, as stored values are: 2^32 cancels, and one word will do */
+        x >>= 32;
+        y >>= 32;
+    }
     wide numerator = {x >> 32, x << 32};
     uint64_t q, remainder;
     *overflow = negative ? -1 : 1;
