@@ -1,21 +1,41 @@
 /* Section 5 of the law: the stake-weighted median of every column. */
-#include "heap.h"
 #include "memory.h"
 #include "stages.h"
 
-/* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are the (score,
- * stake) of the validators whose score is above 0; those of the other `zeros` validators, whose stake is `below`, are 0. */
-static int64_t median(heap_pair *scores, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
+typedef struct {
+    int64_t value, stake;
+} score;
+
+/* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are those of the
+ * validators that score above 0, and are used up; the other `zeros` validators, whose stake is `below`, score 0. */
+static int64_t median(score *scores, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
     if (count == 0 || (zeros != 0 && below > minority)) {
         return 0;
     }
-    heap_build(scores, count);
-    for (;; count--) {
-        heap_pair lowest = heap_pop(scores, count);
-        below += lowest.tag;
-        if (below > minority || count == 1) {
-            return lowest.key;
+    /* Of the scores that are left, the lower half of their span goes, with its stake, where it does not pass the minority,
+     * and else the upper half: the answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. */
+    for (;;) {
+        int64_t low = scores[0].value, high = scores[0].value, gained = 0;
+        for (size_t k = 1; k < count; k++) {
+            low = fixed_min(low, scores[k].value);
+            high = fixed_max(high, scores[k].value);
         }
+        if (low == high) {
+            return low;
+        }
+        int64_t middle = low + (high - low) / 2; /* low <= middle < high: something stays, and something goes */
+        for (size_t k = 0; k < count; k++) {
+            gained += scores[k].value <= middle ? scores[k].stake : 0;
+        }
+        int lower = below + gained > minority;
+        below += lower ? 0 : gained;
+        size_t kept = 0;
+        for (size_t k = 0; k < count; k++) { /* without a branch, which could not be predicted */
+            score one = scores[k];
+            scores[kept] = one;
+            kept += (one.value <= middle) == lower;
+        }
+        count = kept;
     }
 }
 
@@ -28,7 +48,7 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
     int64_t *stake = arena_take(&memory, n, sizeof *stake);
     int64_t *absent = arena_take(&memory, n, sizeof *absent); /* by column, the stake of those who score 0 */
     uint32_t *end = arena_take_zeros(&memory, (uint64_t)n + 1, sizeof *end);
-    heap_pair *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
+    score *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
     REQUIRE(stake != NULL && absent != NULL && end != NULL && scores != NULL, YUMA_ERROR_WORKSPACE);
 
     memcpy(stake, active_stake, n * sizeof *stake);
@@ -56,7 +76,7 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
         for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
             uint16_t j = weights->uid[k];
             if (weights->value[k] > 0) {
-                scores[end[j]++] = (heap_pair){weights->value[k], stake[i]};
+                scores[end[j]++] = (score){weights->value[k], stake[i]};
                 absent[j] -= stake[i];
             }
         }

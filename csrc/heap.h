@@ -1,5 +1,5 @@
-/* A binary heap of (key, tag) pairs, smallest first, equal keys by tag: the order of the stable sort of section 3.5, and of
- * the scores of section 5. In place, and at most 2 log2(count) comparisons a pop whatever the input. */
+/* A binary heap of (key, tag) pairs, smallest first, equal keys by tag: the order of the stable sort of section 3.5. In
+ * place, and at most 2 log2(count) comparisons a pop whatever the input. */
 #ifndef YUMA_HEAP_H
 #define YUMA_HEAP_H
 
