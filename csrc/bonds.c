@@ -4,10 +4,10 @@
 #include "uidset.h"
 
 /* One row after the other, over the columns that stand in a or in b, ascending whatever their order in the rows: the values
- * combine(factor, a, b) that are above 0, with absent entries as 0. */
-static yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b, int64_t factor,
-                              int64_t (*combine)(int64_t factor, int64_t a, int64_t b), yuma_rows *merged,
-                              void *workspace, size_t workspace_size) {
+ * combine(factor, a, b) that are above 0, with absent entries as 0. Inline, so that combine is known where it is called. */
+static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b, int64_t factor,
+                                     int64_t (*combine)(int64_t factor, int64_t a, int64_t b), yuma_rows *merged,
+                                     void *workspace, size_t workspace_size) {
     arena memory = arena_of(workspace, workspace_size);
     int64_t *in_a = arena_take_zeros(&memory, n, sizeof *in_a); /* by column; all 0 between two rows */
     int64_t *in_b = arena_take_zeros(&memory, n, sizeof *in_b);
@@ -16,13 +16,34 @@ static yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b
     uint32_t kept = 0;
     merged->indptr[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t k = a->indptr[i]; k < a->indptr[i + 1]; k++) {
+        uint32_t k = a->indptr[i], end = a->indptr[i + 1], m = b->indptr[i], other_end = b->indptr[i + 1];
+        if (ascending(a->uid + k, end - k) && ascending(b->uid + m, other_end - m)) {
+            for (; k < end && m < other_end && a->uid[k] == b->uid[m]; k++, m++) { /* as long as they stand in the same columns */
+                int64_t value = combine(factor, a->value[k], b->value[m]);
+                merged->uid[kept] = a->uid[k];
+                merged->value[kept] = value;
+                kept += value > 0;
+            }
+            while (k < end || m < other_end) {
+                uint32_t j = k < end ? a->uid[k] : UINT32_MAX, other = m < other_end ? b->uid[m] : UINT32_MAX;
+                uint32_t column = j < other ? j : other;
+                int64_t value = combine(factor, j == column ? a->value[k] : 0, other == column ? b->value[m] : 0);
+                k += j == column;
+                m += other == column;
+                merged->uid[kept] = (uint16_t)column;
+                merged->value[kept] = value;
+                kept += value > 0;
+            }
+            merged->indptr[i + 1] = kept;
+            continue;
+        }
+        for (; k < end; k++) {
             in_a[a->uid[k]] = a->value[k];
             uidset_add(&columns, a->uid[k]);
         }
-        for (uint32_t k = b->indptr[i]; k < b->indptr[i + 1]; k++) {
-            in_b[b->uid[k]] = b->value[k];
-            uidset_add(&columns, b->uid[k]);
+        for (; m < other_end; m++) {
+            in_b[b->uid[m]] = b->value[m];
+            uidset_add(&columns, b->uid[m]);
         }
         unsigned group = 0;
         for (int32_t j = uidset_pop(&columns, &group); j >= 0; j = uidset_pop(&columns, &group)) {
@@ -38,12 +59,12 @@ static yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b
     return YUMA_OK;
 }
 
-static int64_t towards(int64_t beta, int64_t w, int64_t c) {
+static inline int64_t towards(int64_t beta, int64_t w, int64_t c) {
     return w + fixed_mul(beta, c - w);
 }
 
-static int64_t moving_average(int64_t alpha, int64_t d, int64_t b) {
-    return fixed_mul(alpha, d) + fixed_mul(YUMA_ONE - alpha, b);
+static inline int64_t moving_average(int64_t alpha, int64_t d, int64_t b) {
+    return fixed_mul_share(alpha, d) + fixed_mul_share(YUMA_ONE - alpha, b);
 }
 
 yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const yuma_rows *clipped,
@@ -95,7 +116,7 @@ yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64
     REQUIRE(active_stake != NULL, YUMA_ERROR_NULL);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = weights_for_bonds->indptr[i]; k < weights_for_bonds->indptr[i + 1]; k++) {
-            weights_for_bonds->value[k] = fixed_mul(weights_for_bonds->value[k], active_stake[i]);
+            weights_for_bonds->value[k] = fixed_mul_share(active_stake[i], weights_for_bonds->value[k]);
         }
     }
     return yuma_column_normalize(n, weights_for_bonds, workspace, workspace_size);
@@ -105,7 +126,7 @@ static void divide_by_column(uint32_t n, yuma_rows *matrix, const int64_t *divis
     for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
         int64_t d = divisor[matrix->uid[k]];
         if (d != 0) {
-            matrix->value[k] = fixed_div(matrix->value[k], d);
+            matrix->value[k] = fixed_div_positive(matrix->value[k], d);
         }
     }
 }
@@ -161,7 +182,7 @@ yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const 
     for (uint32_t i = 0; i < n; i++) {
         int64_t sum = 0;
         for (uint32_t k = normalized_bonds->indptr[i]; k < normalized_bonds->indptr[i + 1]; k++) {
-            sum += fixed_mul(normalized_bonds->value[k], incentive[normalized_bonds->uid[k]]);
+            sum += fixed_mul_share(incentive[normalized_bonds->uid[k]], normalized_bonds->value[k]);
         }
         dividends[i] = active_stake == NULL ? sum : fixed_mul_checked(sum, active_stake[i]);
     }

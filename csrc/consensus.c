@@ -14,29 +14,33 @@ static int64_t median(score *scores, size_t count, uint32_t zeros, int64_t below
     }
     /* Of the scores that are left, the lower half of their span goes, with its stake, where it does not pass the minority,
      * and else the upper half: the answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. */
-    for (;;) {
-        int64_t low = scores[0].value, high = scores[0].value, gained = 0;
-        for (size_t k = 1; k < count; k++) {
-            low = fixed_min(low, scores[k].value);
-            high = fixed_max(high, scores[k].value);
-        }
-        if (low == high) {
-            return low;
-        }
+    int64_t low = INT64_MAX, high = 0;
+    for (size_t k = 0; k < count; k++) {
+        low = fixed_min(low, scores[k].value);
+        high = fixed_max(high, scores[k].value);
+    }
+    while (low != high) {
         int64_t middle = low + (high - low) / 2; /* low <= middle < high: something stays, and something goes */
-        for (size_t k = 0; k < count; k++) {
-            gained += scores[k].value <= middle ? scores[k].stake : 0;
+        int64_t gained = 0;
+        for (size_t k = 0; k < count; k++) { /* masks here and below, as branches could not be predicted */
+            gained += scores[k].stake & -(int64_t)(scores[k].value <= middle);
         }
         int lower = below + gained > minority;
         below += lower ? 0 : gained;
         size_t kept = 0;
-        for (size_t k = 0; k < count; k++) { /* without a branch, which could not be predicted */
+        low = INT64_MAX;
+        high = 0;
+        for (size_t k = 0; k < count; k++) {
             score one = scores[k];
+            int64_t stays = -(int64_t)((one.value <= middle) == lower);
             scores[kept] = one;
-            kept += (one.value <= middle) == lower;
+            kept -= (size_t)stays;
+            low = fixed_min(low, one.value | (~stays & INT64_MAX));
+            high = fixed_max(high, one.value & stays);
         }
         count = kept;
     }
+    return low;
 }
 
 yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *active_stake, int64_t kappa,

@@ -1,9 +1,10 @@
 /* Sections 3 to 8 of the law, composed. */
 #include "memory.h"
 #include "stages.h"
+#include "vector.h"
 
 size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds) {
-    uint64_t size = (uint64_t)40 * weights + (uint64_t)20 * bonds + (uint64_t)200 * n + 1024;
+    uint64_t size = (uint64_t)40 * weights + (uint64_t)40 * bonds + (uint64_t)200 * n + 1024;
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
@@ -29,6 +30,8 @@ const char *yuma_status_text(yuma_status status) {
         return "a uid is not below n, or stands twice in a row";
     case YUMA_ERROR_STAKE:
         return "a stake is negative, or the sum leaves I64F64";
+    case YUMA_ERROR_ROOM:
+        return "there is no room for the bonds";
     }
     return "unknown status";
 }
@@ -96,6 +99,12 @@ yuma_status yuma_check(const yuma_state *state, const yuma_hyperparameters *hype
     return YUMA_OK;
 }
 
+/* Whether a trace has room for its matrices, or is of arrays alone. */
+static int wants_rows(const yuma_trace *t) {
+    return t != NULL && (t->weights.value != NULL || t->clipped.value != NULL || t->weights_for_bonds.value != NULL ||
+                         t->ema_bonds.value != NULL || t->normalized_bonds.value != NULL);
+}
+
 static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     REQUIRE(r != NULL && r->active != NULL && r->validator_permit != NULL && r->stake_weight != NULL &&
                 r->consensus != NULL && r->incentive != NULL && r->dividends != NULL && r->validator_trust != NULL &&
@@ -106,11 +115,10 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
         REQUIRE(t->stake != NULL && t->active_stake != NULL && t->consensus != NULL && t->validator_trust != NULL &&
                     t->rank != NULL && t->incentive != NULL && t->dividends != NULL,
                 YUMA_ERROR_NULL);
-        REQUIRE_ROWS(&t->weights);
-        REQUIRE_ROWS(&t->clipped);
-        REQUIRE_ROWS(&t->weights_for_bonds);
-        REQUIRE_ROWS(&t->ema_bonds);
-        REQUIRE_ROWS(&t->normalized_bonds);
+        const yuma_rows *rows[] = {&t->weights, &t->clipped, &t->weights_for_bonds, &t->ema_bonds, &t->normalized_bonds};
+        for (size_t m = 0; wants_rows(t) && m < sizeof rows / sizeof *rows; m++) {
+            REQUIRE_ROWS(rows[m]);
+        }
     }
     return YUMA_OK;
 }
@@ -202,13 +210,46 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     return YUMA_OK;
 }
 
+/* Sections 4 to 7, stage by stage. */
+static yuma_status portable_stages(working *w, const yuma_state *state, const yuma_hyperparameters *h, yuma_result *result,
+                                   yuma_trace *trace) {
+    uint32_t n = w->n, entries = state->weights.indptr[n];
+
+    /* 4 */
+    yuma_rows weights, clipped, weights_for_bonds;
+    TRY(take_rows(w, entries, &weights));
+    TRY(yuma_mask_weights(n, &state->weights, state->validator_permit, state->owner_uid, state->last_update,
+                          state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, &weights));
+    TRY(yuma_normalize_rows(n, &weights));
+
+    /* 5; its workspace is given back */
+    TRY(yuma_consensus(n, &weights, w->active_stake, fixed_ratio16(h->kappa), w->consensus, REST(w)));
+
+    /* 6 */
+    TRY(take_rows(w, entries, &clipped));
+    TRY(yuma_clip(n, &weights, w->consensus, &clipped));
+    TRY(yuma_validator_trust(n, &clipped, w->validator_trust));
+    TRY(yuma_rank(n, &clipped, w->active_stake, w->rank));
+    TRY(yuma_incentive(n, w->rank, w->incentive));
+
+    /* 7 */
+    TRY(take_rows(w, entries, &weights_for_bonds));
+    TRY(yuma_weights_for_bonds(n, &weights, &clipped, fixed_ratio16(h->bonds_penalty), &weights_for_bonds, REST(w)));
+    if (trace != NULL) {
+        copy_rows(n, &weights, &trace->weights);
+        copy_rows(n, &clipped, &trace->clipped);
+        copy_rows(n, &weights_for_bonds, &trace->weights_for_bonds);
+    }
+    return bonds_stage(w, state, h, &weights_for_bonds, result, trace);
+}
+
 yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
-                       yuma_result *result, yuma_trace *trace, void *workspace, size_t workspace_size) {
+                       yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace, size_t workspace_size) {
     const yuma_hyperparameters *h = hyperparameters;
     TRY(check_scalars(state, h));
     TRY(check_result(result, trace));
-    uint32_t n = state->n, entries = state->weights.indptr[n];
-    REQUIRE(workspace != NULL && workspace_size >= yuma_workspace(n, entries, state->bonds.indptr[n]),
+    uint32_t n = state->n;
+    REQUIRE(workspace != NULL && workspace_size >= yuma_workspace(n, state->weights.indptr[n], state->bonds.indptr[n]),
             YUMA_ERROR_WORKSPACE);
     working w;
     TRY(working_begin(&w, n, workspace, workspace_size));
@@ -219,32 +260,16 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
     TRY(yuma_permits(n, w.stake, h->max_allowed_validators, state->owner_uid, result->validator_permit, REST(&w)));
     TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
 
-    /* 4 */
-    yuma_rows weights, clipped, weights_for_bonds;
-    TRY(take_rows(&w, entries, &weights));
-    TRY(yuma_mask_weights(n, &state->weights, state->validator_permit, state->owner_uid, state->last_update,
-                          state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, &weights));
-    TRY(yuma_normalize_rows(n, &weights));
-
-    /* 5; its workspace is given back */
-    TRY(yuma_consensus(n, &weights, w.active_stake, fixed_ratio16(h->kappa), w.consensus, REST(&w)));
-
-    /* 6 */
-    TRY(take_rows(&w, entries, &clipped));
-    TRY(yuma_clip(n, &weights, w.consensus, &clipped));
-    TRY(yuma_validator_trust(n, &clipped, w.validator_trust));
-    TRY(yuma_rank(n, &clipped, w.active_stake, w.rank));
-    TRY(yuma_incentive(n, w.rank, w.incentive));
-
-    /* 7 */
-    TRY(take_rows(&w, entries, &weights_for_bonds));
-    TRY(yuma_weights_for_bonds(n, &weights, &clipped, fixed_ratio16(h->bonds_penalty), &weights_for_bonds, REST(&w)));
-    if (trace != NULL) {
-        copy_rows(n, &weights, &trace->weights);
-        copy_rows(n, &clipped, &trace->clipped);
-        copy_rows(n, &weights_for_bonds, &trace->weights_for_bonds);
+    /* 4 to 7 */
+    int done = 0;
+    const vector_path *path = wants_rows(trace) ? NULL : yuma_vector_path(isa);
+    if (path != NULL) {
+        vector_shares shares = {w.active_stake, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
+        TRY(yuma_vector_epoch(path, state, h, &shares, result, REST(&w), &done));
     }
-    TRY(bonds_stage(&w, state, h, &weights_for_bonds, result, trace));
+    if (!done) {
+        TRY(portable_stages(&w, state, h, result, wants_rows(trace) ? trace : NULL));
+    }
 
     /* 8 */
     TRY(yuma_emission(n, w.incentive, w.dividends, w.stake, w.active_stake, emission, result->server_emission,
@@ -255,6 +280,7 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
     TRY(yuma_store(n, w.dividends, result->dividends));
     TRY(yuma_store(n, w.validator_trust, result->validator_trust));
     if (trace != NULL) {
+        trace->isa = done ? path->isa : YUMA_ISA_PORTABLE;
         trace_array(n, w.stake, trace->stake);
         trace_array(n, w.active_stake, trace->active_stake);
         trace_array(n, w.consensus, trace->consensus);
@@ -262,6 +288,32 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
         trace_array(n, w.rank, trace->rank);
         trace_array(n, w.incentive, trace->incentive);
         trace_array(n, w.dividends, trace->dividends);
+    }
+    return YUMA_OK;
+}
+
+yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_hyperparameters *const *hyperparameters,
+                          const uint64_t *emission, yuma_result *results, uint32_t room, uint32_t isa, void *workspace,
+                          size_t workspace_size, uint32_t *done) {
+    REQUIRE(done != NULL, YUMA_ERROR_NULL);
+    *done = 0;
+    REQUIRE(epochs == 0 || (states != NULL && hyperparameters != NULL && emission != NULL && results != NULL), YUMA_ERROR_NULL);
+    for (uint32_t k = 0; k < epochs; k++) {
+        yuma_state state = states[k];
+        int carried = state.bonds.indptr == NULL || state.validator_permit == NULL;
+        REQUIRE(!carried || k > 0, YUMA_ERROR_NULL);
+        REQUIRE(!carried || state.n == states[k - 1].n, YUMA_ERROR_N);
+        if (state.bonds.indptr == NULL) {
+            const yuma_result *before = &results[k - 1];
+            state.bonds = (yuma_stored_rows){before->bonds_indptr, before->bonds_uid, before->bonds_value};
+        }
+        if (state.validator_permit == NULL) {
+            state.validator_permit = results[k - 1].validator_permit;
+        }
+        TRY(check_scalars(&state, hyperparameters[k]));
+        REQUIRE((uint64_t)state.weights.indptr[state.n] + state.bonds.indptr[state.n] <= room, YUMA_ERROR_ROOM);
+        TRY(yuma_epoch(&state, hyperparameters[k], emission[k], &results[k], NULL, isa, workspace, workspace_size));
+        *done = k + 1;
     }
     return YUMA_OK;
 }

@@ -52,6 +52,13 @@ wide fixed_quotient64(wide a, wide b, int *overflow) {
     return q;
 }
 
+/* One more term of the series of exp(a); 0 once it is 0, and then it stays 0. i is a constant wherever this is called, and
+ * dividing by it a multiplication. */
+static inline uint64_t next_term(uint64_t term, uint64_t a, uint64_t i) {
+    wide p = wide_mul(term, a);
+    return (p.hi << 32 | p.lo >> 32) / i;
+}
+
 /* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). */
 int64_t fixed_exp_safe(int64_t x) {
     x = fixed_clamp(x, -20 * YUMA_ONE, 20 * YUMA_ONE);
@@ -63,11 +70,11 @@ int64_t fixed_exp_safe(int64_t x) {
     }
     uint64_t a = fixed_magnitude(x);
     uint64_t sum = (uint64_t)YUMA_ONE + a, term = a;
-    for (uint64_t i = 2; i <= 31 && term != 0; i++) { /* a term of 0 stays 0 */
-        wide p = wide_mul(term, a);
-        term = (p.hi << 32 | p.lo >> 32) / i;
-        sum += term;
-    }
+#define TERM(i) sum += term = next_term(term, a, i)
+#define FIVE_TERMS(i) (TERM(i), TERM((i) + 1), TERM((i) + 2), TERM((i) + 3), TERM((i) + 4), term != 0)
+    (void)(FIVE_TERMS(2) && FIVE_TERMS(7) && FIVE_TERMS(12) && FIVE_TERMS(17) && FIVE_TERMS(22) && FIVE_TERMS(27));
+#undef FIVE_TERMS
+#undef TERM
     if (x > 0) {
         return (int64_t)sum;
     }

@@ -60,6 +60,12 @@ static inline int64_t fixed_mul(int64_t a, int64_t b) {
     return overflow == 0 ? p : overflow > 0 ? INT64_MAX : INT64_MIN;
 }
 
+/* The same for a in [0, 2^32] and b >= 0: a * (b mod 2^32) is below 2^64, and nothing leaves the range. */
+static inline int64_t fixed_mul_share(int64_t a, int64_t b) {
+    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+    return (int64_t)(x * (y >> 32) + (x * (y & UINT32_MAX) >> 32));
+}
+
 static inline int64_t fixed_mul_checked(int64_t a, int64_t b) {
     int overflow;
     int64_t p = fixed_product(a, b, &overflow);
@@ -98,6 +104,11 @@ static inline int64_t fixed_div(int64_t a, int64_t b) {
     return q; /* fixed_quotient gives 0 on overflow */
 }
 
+/* The same for a >= 0 and b > 0, where most numerators fit a word. */
+static inline int64_t fixed_div_positive(int64_t a, int64_t b) {
+    return a <= UINT32_MAX ? (int64_t)(((uint64_t)a << 32) / (uint64_t)b) : fixed_div(a, b);
+}
+
 /* Clamped where the quotient does not fit. The law never divides by 0 here; this gives 0. */
 static inline int64_t fixed_sdiv(int64_t a, int64_t b) {
     if (b == 0) {
@@ -113,6 +124,9 @@ static inline int64_t fixed_ratio16(uint16_t value) {
 }
 
 static inline uint16_t fixed_to_u16(int64_t x) {
+    if (x >= 0 && x <= (int64_t)1 << 32) { /* the same of a proportion: nothing to clamp, and a product below 2^48 */
+        return (uint16_t)((uint64_t)x * 65535 >> 32);
+    }
     return (uint16_t)fixed_clamp(fixed_mul(x, (int64_t)65535 << 32) >> 32, 0, 65535);
 }
 

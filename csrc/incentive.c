@@ -44,7 +44,7 @@ yuma_status yuma_rank(uint32_t n, const yuma_rows *clipped, const int64_t *activ
     memset(rank, 0, n * sizeof *rank);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = clipped->indptr[i]; active_stake[i] != 0 && k < clipped->indptr[i + 1]; k++) {
-            rank[clipped->uid[k]] += fixed_mul(active_stake[i], clipped->value[k]);
+            rank[clipped->uid[k]] += fixed_mul_share(active_stake[i], clipped->value[k]);
         }
     }
     return YUMA_OK;

@@ -37,14 +37,23 @@ static inline uint64_t saturating_add(uint64_t a, uint64_t b) {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* Each divided by their sum where that is not 0. The sum must fit an int64_t. */
+/* Whether the uids of a row ascend, strictly as they stand in it once. */
+static inline int ascending(const uint16_t *uid, size_t count) {
+    int16_t falls = 0; /* 16 bits wide all through, as compilers vectorize it; uids have 15 */
+    for (size_t k = 1; k < count; k++) {
+        falls = (int16_t)(falls | ((int16_t)uid[k] <= (int16_t)uid[k - 1] ? -1 : 0));
+    }
+    return !falls;
+}
+
+/* Each divided by their sum where that is not 0. None is negative, and the sum fits an int64_t. */
 static inline void divide_by_sum(uint32_t n, int64_t *values) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < n; i++) {
         sum += values[i];
     }
     for (uint32_t i = 0; i < n && sum != 0; i++) {
-        values[i] = fixed_div(values[i], sum);
+        values[i] = fixed_div_positive(values[i], sum);
     }
 }
 

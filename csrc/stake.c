@@ -64,9 +64,17 @@ yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_
                          uint8_t *new_permit, void *workspace, size_t workspace_size) {
     REQUIRE_N(n);
     REQUIRE_OWNER(n, owner_uid);
-    TRY(yuma_top_k(n, stake, max_allowed_validators, new_permit, workspace, workspace_size));
+    REQUIRE(stake != NULL && new_permit != NULL, YUMA_ERROR_NULL);
+    uint32_t staked = 0;
     for (uint32_t i = 0; i < n; i++) {
-        new_permit[i] = (new_permit[i] && stake[i] != 0) || (int32_t)i == owner_uid;
+        new_permit[i] = stake[i] != 0;
+        staked += new_permit[i];
+    }
+    if (staked > max_allowed_validators) { /* else those who lose a permit have no stake */
+        TRY(yuma_top_k(n, stake, max_allowed_validators, new_permit, workspace, workspace_size));
+    }
+    if (owner_uid != YUMA_NO_OWNER) {
+        new_permit[owner_uid] = 1;
     }
     return YUMA_OK;
 }

@@ -82,6 +82,11 @@ static inline uint64_t wide_div(wide n, uint64_t d, uint64_t *remainder) {
     uint64_t top = shift == 0 ? n.hi : n.hi << shift | n.lo >> (64 - shift);
     uint64_t low = n.lo << shift;
     uint64_t d1 = d >> 32, d0 = d & UINT32_MAX;
+#if defined(__clang_analyzer__)
+    if (d1 == 0) { /* it does not know that the shift leaves no zero at the top */
+        __builtin_unreachable();
+    }
+#endif
     uint64_t quotient = 0;
     for (int digit = 1; digit >= 0; digit--) {
         uint64_t next = digit == 1 ? low >> 32 : low & UINT32_MAX;

@@ -42,6 +42,15 @@ enum {
     YUMA_NO_OWNER = -1
 };
 
+/* Instruction sets, as bits of a mask. All give the same results. */
+enum {
+    YUMA_ISA_PORTABLE = 1, /* 64-bit integers only; everywhere */
+    YUMA_ISA_AVX2 = 2,     /* x86-64 with AVX2 and FMA */
+    YUMA_ISA_AVX512 = 4,   /* x86-64 with AVX-512 F, BW, DQ and VL */
+    YUMA_ISA_NEON = 8,     /* aarch64 */
+    YUMA_ISA_ANY = 0x7fffffff
+};
+
 typedef enum {
     YUMA_OK = 0,
     YUMA_ERROR_NULL,      /* a pointer that may not be null is */
@@ -52,7 +61,8 @@ typedef enum {
     YUMA_ERROR_RANGE,     /* a scalar outside the range stated for it */
     YUMA_ERROR_INDPTR,    /* indptr does not start at 0, or decreases */
     YUMA_ERROR_UID,       /* a uid not below n, or twice in a row */
-    YUMA_ERROR_STAKE      /* a negative stake, or a sum that leaves I64F64 */
+    YUMA_ERROR_STAKE,     /* a negative stake, or a sum that leaves I64F64 */
+    YUMA_ERROR_ROOM       /* no room for the bonds of an epoch */
 } yuma_status;
 
 /* n rows of u16 values as the chain stores them; read only. */
@@ -119,7 +129,7 @@ typedef struct {
     uint16_t *bonds_value;       /* the same */
 } yuma_result;
 
-/* The raw I32F32 bits between the stages. Every pointer is required. */
+/* The raw I32F32 bits between the stages. Every array is required; the matrices are all there, or all null. */
 typedef struct {
     int64_t *stake; /* [n], and so all arrays */
     int64_t *active_stake;
@@ -133,19 +143,37 @@ typedef struct {
     yuma_rows weights_for_bonds;
     yuma_rows ema_bonds; /* room for the entries of weights and bonds together, and so the next */
     yuma_rows normalized_bonds;
+    uint32_t isa; /* out: the instruction set that computed sections 4 to 7 */
 } yuma_trace;
 
 /* ---- the epoch ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of workspace that yuma_epoch needs for n uids and matrices of so many entries, and that is enough for any stage
- * whose matrices together have no more entries: 40 a weight + 20 a bond + 200 a uid + 1024. SIZE_MAX where that does not
- * fit a size_t. A workspace needs no alignment and no initial content. */
+ * whose matrices together have no more entries: 40 a weight and a bond + 200 a uid + 1024. SIZE_MAX where that does not fit
+ * a size_t. A workspace needs no alignment and no initial content. */
 YUMA_API size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds);
 
-/* Sections 3 to 8. trace may be null. Checks pointers, n, owner, profile, bonds_moving_average and the workspace; trusts
+/* The instruction sets that this build has and this machine can run: a mask, in which YUMA_ISA_PORTABLE always is. */
+YUMA_API uint32_t yuma_isa_available(void);
+
+/* Sections 3 to 8, with the fastest instruction set of the mask isa that is available, the portable one where none is.
+ * trace may be null, and so may all pointers of its matrices. With matrices the portable one computes, and so it does where
+ * an input is outside what the others are proved for: liquid alpha over rows that are out of order, or with a steepness
+ * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n, owner, profile, bonds_moving_average and the workspace; trusts
  * the matrices to be well formed and total_stake to be within its range. */
 YUMA_API yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
-                                yuma_result *result, yuma_trace *trace, void *workspace, size_t workspace_size);
+                                yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace,
+                                size_t workspace_size);
+
+/* Consecutive epochs, states[k] and hyperparameters[k] into results[k]. Where the indptr of a state's bonds is null, those are
+ * the bonds that the epoch before stored, and where its validator_permit is null, the permits: not in states[0]. Every result
+ * has room for `room` bonds; the bonds and permits that an epoch reads must not be where it writes its own. Stops at the first
+ * epoch that yuma_epoch refuses, with its status, or whose weights and bonds together are more than room, with
+ * YUMA_ERROR_ROOM. *done: the epochs that were computed; always written. */
+YUMA_API yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,
+                                   const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission,
+                                   yuma_result *results, uint32_t room, uint32_t isa, void *workspace,
+                                   size_t workspace_size, uint32_t *done);
 
 /* Everything section 2 asks of the inputs, matrices included: YUMA_OK, or the first rule that is broken. The arrays must
  * be readable for the lengths that n and the last indptr state. */

@@ -29,7 +29,8 @@ def declarations() -> str:
 
 def flags() -> list[str]:
     """What the kernel needs whatever CFLAGS say; those come before and do not replace these."""
-    required = ["-std=c11", "-O3", "-fvisibility=hidden"]
+    # the vector paths compute in doubles, rounded downward: no fusing of operations, and no folding as if to nearest
+    required = ["-std=c11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-frounding-math"]
     if os.environ.get("YUMA_KERNEL_NO_INT128") == "1":
         required.append("-DYUMA_NO_INT128")
     return required
@@ -48,4 +49,5 @@ ffibuilder.set_source(
     include_dirs=["csrc"],
     extra_compile_args=flags() + extra,
     extra_link_args=extra,
+    libraries=["m"],  # fesetround
 )

@@ -5,9 +5,11 @@ type (float64 in places) without a word. Hence the casts, and the shifts and mas
 floats and no 128-bit integers; wide products and quotients are made of 32-bit digits in uint64.
 
 Rows travel as three arrays `indptr, uid, value`; `uid` and `value` may be longer than `indptr[n]`, what lies beyond is
-never read. A stage that keeps the entries in their places returns the values alone. All arrays that enter compiled code
-are writable and C-contiguous (the frozen inputs are copied, some percent of an epoch's time): a read-only array is
-another type to Numba, and each function would be compiled twice.
+never read. A stage that keeps the entries in their places returns the values alone. What counts entries is a uint64: Numba
+looks at the sign of an int64 index wherever it may be negative, in every step of a loop.
+
+All arrays that enter compiled code are writable and C-contiguous (the frozen inputs are copied, some percent of an epoch's
+time): a read-only array is another type to Numba, and each function would be compiled twice.
 
 Everything is compiled when first called and cached, and everything stands in this file: a cached function does not notice
 that one it calls in another file has changed. Each stage is one compiled function; `epoch` calls them one after another.
@@ -47,26 +49,31 @@ I64: TypeAlias = Any
 """An int64 inside compiled code; outside, an int in that range."""
 U64: TypeAlias = Any
 """A uint64 inside compiled code; who calls from Python passes np.uint64, as Numba takes every Python int for an int64."""
-Rows: TypeAlias = tuple[I64Array, U16Array, AnyArray]
+Rows: TypeAlias = tuple[U64Array, U16Array, AnyArray]
 """indptr, uid, value."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _jit(function: _F) -> _F:
+def _jit(function: _F, **more: bool) -> _F:
     """`function`, compiled at its first call.
 
     No signature is given: explicit ones cost at every import, cached or not. error_model="numpy" leaves out the check
     for zero before a division: every divisor here is shown not to be 0 where it stands.
     """
     compile_lazily: Any = numba.njit  # its stubs do not know every option
-    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **more}
     compiled: _F
     try:
         compiled = compile_lazily(function, cache=True, **options)
     except RuntimeError:  # "cannot cache function": no folder that can be written, for instance
         compiled = compile_lazily(function, **options)
     return compiled
+
+
+def _inlined(function: _F) -> _F:
+    """`function`, compiled into each of those that call it: what is a constant there is one in it."""
+    return _jit(function, forceinline=True)
 
 
 # -- 1. numbers -----------------------------------------------------------------------------------------------------------
@@ -144,6 +151,15 @@ def cmul(a: I64, b: I64) -> I64:
     if high < -(2**31) or high >= 2**31:
         return 0
     return (high << 32) | low
+
+
+@_jit
+def _share(part: I64, x: I64) -> I64:
+    """mul(part, x) for part in [0, ONE] and any x; it always fits.
+
+    With x = xh * 2^32 + xl and 0 <= xl < 2^32 it is part*xh + (part*xl >> 32); part*xl < 2^64, and part*xh >= -2^63.
+    """
+    return part * (x >> 32) + np.int64((np.uint64(part) * np.uint64(x & 0xFFFFFFFF)) >> _32)
 
 
 @_jit
@@ -343,6 +359,35 @@ def _reciprocal(x: U64) -> U64:
 
 
 @_jit
+def _fraction(a: U64, b: U64, reciprocal: U64) -> U64:
+    """floor(a * 2^32 / b) for a <= b, a <= 2^32, 1 <= b < 2^63 and reciprocal = floor((2^64 - 1) / b): no division.
+
+    With b * reciprocal = 2^64 - 1 - rest and rest < b, a * reciprocal is below 2^64 and falls short of a * 2^64 / b by
+    a * (1 + rest) / b <= a <= 2^32. Hence q is the quotient or one less, and what is left of a * 2^32 tells which.
+    """
+    q = (a * reciprocal) >> _32
+    return q + np.uint64((a << _32) - q * b >= b)  # modulo 2^64; the difference is below 2 * b
+
+
+@_inlined
+def _next_term(term: U64, a: U64, i: U64) -> U64:
+    """((term * a) >> 32) / i, the product digit by digit: term < 2^58 and a < 2^37. A term of 0 remains 0."""
+    high, low = term >> _32, term & _LOW
+    return (high * a + low * (a >> _32) + ((low * (a & _LOW)) >> _32)) // i
+
+
+@_inlined
+def _five_terms(term: U64, a: U64, i: U64) -> tuple[U64, U64]:
+    """The terms i to i + 4 after `term`: the last, and their sum. i is a constant where this is inlined, so no division."""
+    first = _next_term(term, a, i)
+    second = _next_term(first, a, i + np.uint64(1))
+    third = _next_term(second, a, i + np.uint64(2))
+    fourth = _next_term(third, a, i + np.uint64(3))
+    fifth = _next_term(fourth, a, i + np.uint64(4))
+    return fifth, first + second + third + fourth + fifth
+
+
+@_jit
 def exp_safe(x: I64) -> I64:
     """exp(x) by the law's series.
 
@@ -359,15 +404,23 @@ def exp_safe(x: I64) -> I64:
     if x == ONE:
         return 11674931200
     a = _magnitude(x)
-    low, high = a & _LOW, a >> _32
-    total = _ONE + a
-    term = a
-    for i in range(2, 32):
-        t = term & _LOW
-        term = ((term >> _32) * a + t * high + ((t * low) >> _32)) // np.uint64(i)
-        if term == _0:  # and so are all that follow
-            break
-        total += term
+    term, terms = _five_terms(a, a, np.uint64(2))
+    total = _ONE + a + terms
+    if term != _0:
+        term, terms = _five_terms(term, a, np.uint64(7))
+        total += terms
+    if term != _0:
+        term, terms = _five_terms(term, a, np.uint64(12))
+        total += terms
+    if term != _0:
+        term, terms = _five_terms(term, a, np.uint64(17))
+        total += terms
+    if term != _0:
+        term, terms = _five_terms(term, a, np.uint64(22))
+        total += terms
+    if term != _0:
+        term, terms = _five_terms(term, a, np.uint64(27))
+        total += terms
     return np.int64(_reciprocal(total) if x < 0 else total)
 
 
@@ -386,6 +439,33 @@ def _divide(values: I64Array, divisor: I64) -> I64Array:
     for i in range(values.size):
         out[i] = values[i] if divisor == 0 else div(values[i], divisor)
     return out
+
+
+@_jit
+def _shift(bits: I64) -> U64:
+    """By how much non-negative numbers with these bits among them may be shifted: 32 where all are whole."""
+    return _32 if bits & 0xFFFFFFFF == 0 else _0
+
+
+@_jit
+def _reciprocal_or_0(divisor: U64) -> U64:
+    """floor((2^64 - 1) / divisor), 0 for 0."""
+    return _0 if divisor == _0 else _ALL // divisor
+
+
+@_jit
+def _divided(value: I64, shift: U64, divisor: U64, reciprocal: U64) -> I64:
+    """div(value, divisor << shift), or the value where that is 0, for a value that `shift` shifts no bit out of.
+
+    The factor 2^shift cancels. A value that is one of several non-negative ones of which the divisor is the sum, or the
+    largest, is not above it; whole or a proportion, it is at most 2^32 once shifted.
+    """
+    a = np.uint64(value) >> shift
+    if divisor == _0:
+        return value
+    if a <= divisor and a <= _ONE:
+        return np.int64(_fraction(a, divisor, reciprocal))
+    return div(value, np.int64(divisor << shift))
 
 
 # -- 3. stake, activity, permits ------------------------------------------------------------------------------------------
@@ -467,7 +547,7 @@ def _active_stake(stake: I64Array, active: BoolArray, validator_permit: BoolArra
 
 @_jit
 def _mask_weights(
-    indptr: I64Array,
+    indptr: U64Array,
     uid: U16Array,
     value: U16Array,
     validator_permit: BoolArray,
@@ -479,10 +559,10 @@ def _mask_weights(
     """commit_block of length 0 stands for none."""
     n = indptr.size - 1
     committed = commit_block.size > 0
-    ends = np.zeros(n + 1, np.int64)
+    ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count: I64 = 0
+    count = _0
     for i in range(n):
         if validator_permit[i] or i == owner:
             updated = last_update[i]
@@ -492,21 +572,25 @@ def _mask_weights(
                 if (j != i or i == owner) and updated > block_at_registration[j] and commit >= block_at_registration[j]:
                     kept_uid[count] = j
                     kept[count] = np.int64(value[k]) << 32
-                    count += 1
+                    count += _1
         ends[i + 1] = count
     return ends, kept_uid, kept
 
 
 @_jit
-def _normalize_rows(indptr: I64Array, value: I64Array) -> I64Array:
+def _normalize_rows(indptr: U64Array, value: I64Array) -> I64Array:
     out = np.empty(value.size, np.int64)
     for i in range(indptr.size - 1):
         begin, end = indptr[i], indptr[i + 1]
-        total = _NIL
+        total, bits = _NIL, _NIL
         for k in range(begin, end):
             total += value[k]
+            bits |= value[k]
+        shift = _shift(bits)
+        divisor = np.uint64(total) >> shift
+        reciprocal = _reciprocal_or_0(divisor)
         for k in range(begin, end):
-            out[k] = div(value[k], total) if total > 0 else value[k]
+            out[k] = _divided(value[k], shift, divisor, reciprocal)
     return out
 
 
@@ -514,7 +598,43 @@ def _normalize_rows(indptr: I64Array, value: I64Array) -> I64Array:
 
 
 @_jit
-def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I64Array, kappa: U64) -> I64Array:
+def _median(score: I64Array, stake: I64Array, zeros: I64, total: I64, minority: I64) -> I64:
+    """The median of one column: its scores above 0 with their stakes, at least one, all used up; `zeros` others are 0."""
+    below = total  # the stake of all scores below those that are left
+    for k in range(stake.size):
+        below -= stake[k]
+    if zeros != 0 and below > minority:  # a score of 0 is the one
+        return _NIL
+    # Halve the span of the scores left until it holds one value, at most 63 times: the answer is among them always.
+    # At the end, with none that exceeds the minority, the largest is left.
+    low, high = np.int64(MAX), _NIL
+    for k in range(score.size):
+        low = min(low, score[k])
+        high = max(high, score[k])
+    left: I64 = score.size
+    while low != high:
+        middle = low + ((high - low) >> 1)
+        gained = _NIL
+        for k in range(left):  # masks, no branches, here and below: which side a score is on cannot be predicted
+            gained += stake[k] & -np.int64(score[k] <= middle)
+        keep_lower = below + gained > minority
+        if not keep_lower:
+            below += gained
+        at = _0
+        low, high = np.int64(MAX), _NIL
+        for k in range(left):
+            one = score[k]
+            stays = (one <= middle) == keep_lower
+            score[at], stake[at] = one, stake[k]
+            at += np.uint64(stays)
+            low = min(low, one | ((np.int64(stays) - 1) & MAX))
+            high = max(high, one & -np.int64(stays))
+        left = np.int64(at)
+    return low
+
+
+@_jit
+def _consensus(indptr: U64Array, uid: U16Array, value: I64Array, active_stake: I64Array, kappa: U64) -> I64Array:
     n = active_stake.size
     out = np.zeros(n, np.int64)
     whole = _NIL
@@ -534,15 +654,15 @@ def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I
     minority = total - ratio16(kappa)
 
     # The scores above 0, column by column, each with its stake. All others are 0 and need no list.
-    begins = np.zeros(n + 1, np.int64)
+    begins = np.zeros(n + 1, np.uint64)
     for i in range(n):
         if active_stake[i] > 0:
             for k in range(indptr[i], indptr[i + 1]):
-                begins[np.int64(uid[k]) + 1] += np.int64(value[k] > 0)
+                begins[np.int64(uid[k]) + 1] += np.uint64(value[k] > 0)
     for j in range(n):
         begins[j + 1] += begins[j]
-    score = np.empty(begins[n], np.int64)
-    stake = np.empty(begins[n], np.int64)
+    score = np.empty(np.int64(begins[n]), np.int64)
+    stake = np.empty(score.size, np.int64)
     ends = begins.copy()
     for i in range(n):
         if active_stake[i] > 0:
@@ -551,39 +671,13 @@ def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I
                     at = ends[uid[k]]
                     score[at] = value[k]
                     stake[at] = s[i]
-                    ends[uid[k]] = at + 1
+                    ends[uid[k]] = at + _1
 
     for j in range(n):
         begin, end = begins[j], ends[j]
-        if begin == end:
-            continue
-        below = total  # the stake of all scores below those that are left
-        for k in range(begin, end):
-            below -= stake[k]
-        if end - begin < validators and below > minority:  # there is a score of 0, and it is the one
-            continue
-        # Halve the span of the scores left until it holds one value, at most 63 times: the answer is among them always.
-        # At the end, with none that exceeds the minority, the largest is left.
-        while True:
-            low, high = score[begin], score[begin]
-            for k in range(begin + 1, end):
-                low = min(low, score[k])
-                high = max(high, score[k])
-            if low == high:
-                out[j] = low
-                break
-            middle = low + ((high - low) >> 1)
-            gained = 0
-            for k in range(begin, end):
-                gained += stake[k] if score[k] <= middle else 0
-            keep_lower = below + gained > minority
-            if not keep_lower:
-                below += gained
-            at = begin
-            for k in range(begin, end):  # no branch: which side a score is on cannot be predicted
-                score[at], stake[at] = score[k], stake[k]
-                at += np.int64((score[k] <= middle) == keep_lower)
-            end = at
+        if begin < end:
+            zeros = validators - np.int64(end - begin)
+            out[j] = _median(score[begin:end], stake[begin:end], zeros, total, minority)
     return out
 
 
@@ -591,24 +685,24 @@ def _consensus(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I
 
 
 @_jit
-def _clip(indptr: I64Array, uid: U16Array, value: I64Array, consensus: I64Array) -> Rows:
+def _clip(indptr: U64Array, uid: U16Array, value: I64Array, consensus: I64Array) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.int64)
+    ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count: I64 = 0
+    count = _0
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             limit = consensus[uid[k]]
             kept_uid[count] = uid[k]
             kept[count] = min(value[k], limit)
-            count += np.int64(value[k] <= limit or limit != 0)
+            count += np.uint64(value[k] <= limit or limit != 0)
         ends[i + 1] = count
     return ends, kept_uid, kept
 
 
 @_jit
-def _validator_trust(indptr: I64Array, value: I64Array) -> I64Array:
+def _validator_trust(indptr: U64Array, value: I64Array) -> I64Array:
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
@@ -618,13 +712,13 @@ def _validator_trust(indptr: I64Array, value: I64Array) -> I64Array:
 
 
 @_jit
-def _rank(indptr: I64Array, uid: U16Array, value: I64Array, active_stake: I64Array) -> I64Array:
+def _rank(indptr: U64Array, uid: U16Array, value: I64Array, active_stake: I64Array) -> I64Array:
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
         if active_stake[i] != 0:
             for k in range(indptr[i], indptr[i + 1]):
-                out[uid[k]] += mul(active_stake[i], value[k])
+                out[uid[k]] += _share(active_stake[i], value[k])
     return out
 
 
@@ -637,7 +731,7 @@ def _incentive(rank: I64Array) -> I64Array:
 
 
 @_jit
-def _ascending(indptr: I64Array, uid: U16Array, value: I64Array) -> tuple[U16Array, I64Array]:
+def _ascending(indptr: U64Array, uid: U16Array, value: I64Array) -> tuple[U16Array, I64Array]:
     """uid and value with every row in ascending order of uid; the same arrays where it is so already.
 
     Entries are dealt to their columns, then the columns in ascending order back to the rows: linear, whatever the order.
@@ -645,15 +739,15 @@ def _ascending(indptr: I64Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
     n = indptr.size - 1
     sorted_already = True
     for i in range(n):
-        for k in range(indptr[i] + 1, indptr[i + 1]):
-            if uid[k] <= uid[k - 1]:
+        for k in range(indptr[i] + _1, indptr[i + 1]):
+            if uid[k] <= uid[k - _1]:
                 sorted_already = False
     if sorted_already:
         return uid, value
-    entries = indptr[n]
-    at = np.zeros(n + 1, np.int64)
+    entries = np.int64(indptr[n])
+    at = np.zeros(n + 1, np.uint64)
     for k in range(entries):
-        at[np.int64(uid[k]) + 1] += 1
+        at[np.int64(uid[k]) + 1] += _1
     for j in range(n):
         at[j + 1] += at[j]
     row = np.empty(entries, np.uint16)
@@ -661,21 +755,21 @@ def _ascending(indptr: I64Array, uid: U16Array, value: I64Array) -> tuple[U16Arr
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             p = at[uid[k]]
-            at[uid[k]] = p + 1
+            at[uid[k]] = p + _1
             row[p] = i
             dealt[p] = value[k]
     # by now at[j] is where column j ends
     sorted_uid = np.empty(entries, np.uint16)
     sorted_value = np.empty(entries, np.int64)
     next_in_row = indptr.copy()
-    p = 0
+    p = _0
     for j in range(n):
         while p < at[j]:
             q = next_in_row[row[p]]
-            next_in_row[row[p]] = q + 1
+            next_in_row[row[p]] = q + _1
             sorted_uid[q] = j
             sorted_value[q] = dealt[p]
-            p += 1
+            p += _1
     return sorted_uid, sorted_value
 
 
@@ -688,28 +782,28 @@ def bonds_alpha(bonds_moving_average: U64) -> I64:
 @_jit
 def _blend(
     parameter: U64,
-    indptr: I64Array,
+    indptr: U64Array,
     uid: U16Array,
     value: I64Array,
-    other_indptr: I64Array,
+    other_indptr: U64Array,
     other_uid: U16Array,
     other_value: I64Array,
     moving: bool,
 ) -> Rows:
     """`ema` where `moving`, else `weights_for_bonds`; `parameter` is bonds_moving_average or bonds_penalty.
 
-    Per row, over the ascending columns of both, with x of one and y of the other, absent as 0: mul(alpha, x) +
-    mul(ONE - alpha, y), or x + mul(beta, y - x). Both stay between x and y, as alpha and beta are in [0, ONE].
+    Per row, a walk over the ascending columns of both, with x of one and y of the other, absent as 0: mul(alpha, x) +
+    mul(ONE - alpha, y), or x + mul(beta, y - x). Both results stay between x and y, as alpha and beta are in [0, ONE].
     """
     factor = bonds_alpha(parameter) if moving else ratio16(parameter)
     n = indptr.size - 1
     uid, value = _ascending(indptr, uid, value)
     other_uid, other_value = _ascending(other_indptr, other_uid, other_value)
-    capacity = indptr[n] + other_indptr[n]
-    ends = np.zeros(n + 1, np.int64)
+    capacity = np.int64(indptr[n] + other_indptr[n])
+    ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(capacity, np.uint16)
     kept = np.empty(capacity, np.int64)
-    count: I64 = 0
+    count = _0
     for i in range(n):
         k, end = indptr[i], indptr[i + 1]
         m, other_end = other_indptr[i], other_indptr[i + 1]
@@ -720,61 +814,70 @@ def _blend(
             y: I64 = 0
             if this <= other:
                 x = value[k]
-                k += 1
+                k += _1
             if other <= this:
                 y = other_value[m]
-                m += 1
-            z = mul(factor, x) + mul(ONE - factor, y) if moving else x + mul(factor, y - x)
+                m += _1
+            z = _share(factor, x) + _share(ONE - factor, y) if moving else x + _share(factor, y - x)
             kept_uid[count] = min(this, other)
             kept[count] = z
-            count += np.int64(z > 0)
+            count += np.uint64(z > 0)
         ends[i + 1] = count
     return ends, kept_uid, kept
 
 
 @_jit
 def _old_bonds(
-    indptr: I64Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64, yuma3: bool
+    indptr: U64Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64, yuma3: bool
 ) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.int64)
+    ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count: I64 = 0
+    count = _0
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
             kept_uid[count] = uid[k]
             kept[count] = ratio16(np.uint64(value[k])) if yuma3 else np.int64(value[k]) << 32
-            count += np.int64(cutoff > block_at_registration[uid[k]])
+            count += np.uint64(cutoff > block_at_registration[uid[k]])
         ends[i + 1] = count
     return ends, kept_uid, kept
 
 
 @_jit
-def _scale_rows(indptr: I64Array, value: I64Array, active_stake: I64Array) -> I64Array:
+def _scale_rows(indptr: U64Array, value: I64Array, active_stake: I64Array) -> I64Array:
     """mul(value, active_stake of the row)."""
     out = np.empty(value.size, np.int64)
     for i in range(indptr.size - 1):
         for k in range(indptr[i], indptr[i + 1]):
-            out[k] = mul(value[k], active_stake[i])
+            out[k] = _share(active_stake[i], value[k])
     return out
 
 
 @_jit
-def _column_divide(indptr: I64Array, uid: U16Array, value: I64Array, by_largest: bool) -> I64Array:
+def _column_divide(indptr: U64Array, uid: U16Array, value: I64Array, by_largest: bool) -> I64Array:
     """Each divided by the sum of its column, or by its largest entry, where that is not 0."""
     n = indptr.size - 1
     entries = indptr[n]
-    divisor = np.zeros(n, np.int64)
+    column = np.zeros(n, np.int64)
+    bits = _NIL
     if by_largest:
         for k in range(entries):
-            divisor[uid[k]] = max(divisor[uid[k]], value[k])
+            column[uid[k]] = max(column[uid[k]], value[k])
+            bits |= value[k]
     else:
         for k in range(entries):
-            divisor[uid[k]] += value[k]
+            column[uid[k]] += value[k]
+            bits |= value[k]
+    shift = _shift(bits)
+    divisor = np.empty(n, np.uint64)
+    reciprocal = np.empty(n, np.uint64)
+    for j in range(n):
+        divisor[j] = np.uint64(column[j]) >> shift
+        reciprocal[j] = _reciprocal_or_0(divisor[j])
     out = np.empty(value.size, np.int64)
     for k in range(entries):
-        out[k] = value[k] if divisor[uid[k]] == 0 else div(value[k], divisor[uid[k]])
+        out[k] = _divided(value[k], shift, divisor[uid[k]], reciprocal[uid[k]])
     return out
 
 
@@ -788,8 +891,9 @@ def _distance(c: I64, w: I64, b: I64) -> I64:
 @_jit
 def _alpha_at(d: I64, low: I64, high: I64, slope: I64) -> I64:
     """alpha at the distance d, with slope = sdiv(steepness << 32, -100 << 32)."""
-    sigmoid = sdiv(ONE, add(ONE, exp_safe(mul(slope, d - ONE // 2))))
-    return max(min(add(low, mul(sigmoid, sub(high, low))), high), low)
+    # ONE + exp > ONE, so that sdiv(ONE, ...) of it is 2^64 by it, below ONE
+    sigmoid = np.int64(_reciprocal(np.uint64(ONE + exp_safe(mul(slope, d - ONE // 2)))))
+    return max(min(low + _share(sigmoid, high - low), high), low)
 
 
 @_jit
@@ -813,10 +917,10 @@ def _liquid_alpha(
 
 @_jit
 def _liquid_ema(
-    indptr: I64Array,
+    indptr: U64Array,
     uid: U16Array,
     value: I64Array,
-    old_indptr: I64Array,
+    old_indptr: U64Array,
     old_uid: U16Array,
     old_value: I64Array,
     consensus: I64Array,
@@ -832,10 +936,10 @@ def _liquid_ema(
     row = np.zeros(n, np.int64)  # 1 + the row whose old bonds the next two hold: all of them, and those the walk sees
     old = np.zeros(n, np.int64)
     seen = np.zeros(n, np.int64)
-    ends = np.zeros(n + 1, np.int64)
+    ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
-    count: I64 = 0
+    count = _0
     for i in range(n):
         last: I64 = -1  # the largest uid so far: the walk sees what lies beyond it
         for k in range(old_indptr[i], old_indptr[i + 1]):
@@ -853,22 +957,22 @@ def _liquid_ema(
             if d != at:
                 at = d
                 a = _alpha_at(d, low, high, slope)
-            bond = min(ONE, add(mul(ONE - a, b), max(0, mul(a, value[k]))))
+            bond = min(ONE, add(_share(ONE - a, b), max(0, _share(a, value[k]))))
             kept_uid[count] = j
             kept[count] = bond
-            count += np.int64(bond > 0)
+            count += np.uint64(bond > 0)
         ends[i + 1] = count
     return ends, kept_uid, kept
 
 
 @_jit
-def _dividends(indptr: I64Array, uid: U16Array, value: I64Array, incentive: I64Array, active_stake: I64Array) -> I64Array:
+def _dividends(indptr: U64Array, uid: U16Array, value: I64Array, incentive: I64Array, active_stake: I64Array) -> I64Array:
     """active_stake of length 0 stands for none: Yuma 2."""
     n = indptr.size - 1
     out = np.zeros(n, np.int64)
     for i in range(n):
         for k in range(indptr[i], indptr[i + 1]):
-            out[i] += mul(value[k], incentive[uid[k]])
+            out[i] += _share(incentive[uid[k]], value[k])
         if active_stake.size > 0:
             out[i] = cmul(out[i], active_stake[i])
     return _divide(out, _sum(out))
@@ -926,23 +1030,23 @@ def _all_to_u16(proportions: I64Array) -> U16Array:
 
 
 @_jit
-def _store_bonds(indptr: I64Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
+def _store_bonds(indptr: U64Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
     n = indptr.size - 1
-    ends = np.zeros(n + 1, np.int64)
-    count: I64 = 0
+    ends = np.zeros(n + 1, np.uint64)
+    count = _0
     for i in range(n):
         if new_permit[i]:
             count += indptr[i + 1] - indptr[i]
         ends[i + 1] = count
-    kept_uid = np.empty(count, np.uint16)
-    kept = np.empty(count, np.uint16)
-    at = 0
+    kept_uid = np.empty(np.int64(count), np.uint16)
+    kept = np.empty(np.int64(count), np.uint16)
+    at = _0
     for i in range(n):
         if new_permit[i]:
             for k in range(indptr[i], indptr[i + 1]):
                 kept_uid[at] = uid[k]
                 kept[at] = _to_u16(value[k])
-                at += 1
+                at += _1
     return ends, kept_uid, kept
 
 
@@ -976,15 +1080,15 @@ def _i64(array: AnyArray) -> I64Array:
 
 def _raw(rows: SparseRows) -> Rows:
     """Writable copies of rows of raw bits."""
-    return rows.indptr.astype(np.int64), np.array(rows.uid), rows.value.astype(np.int64)
+    return rows.indptr.astype(np.uint64), np.array(rows.uid), rows.value.astype(np.int64)
 
 
 def _stored(rows: SparseRows) -> Rows:
     """Writable copies of rows as the chain stores them."""
-    return rows.indptr.astype(np.int64), np.array(rows.uid), rows.value.astype(np.uint16)
+    return rows.indptr.astype(np.uint64), np.array(rows.uid), rows.value.astype(np.uint16)
 
 
-def _rows(indptr: I64Array, uid: U16Array, value: AnyArray) -> SparseRows:
+def _rows(indptr: U64Array, uid: U16Array, value: AnyArray) -> SparseRows:
     entries = int(indptr[-1])
     return SparseRows._trusted(indptr.astype(np.uint32), uid[:entries], value[:entries])
 

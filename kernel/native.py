@@ -6,16 +6,21 @@ GIL; a thread has a workspace of its own, which grows to the largest epoch that 
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
+from yuma_kernel.errors import InputError
 from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.simulation import Plan, Simulation
 from yuma_kernel.types import (
     TRACED_ARRAYS,
     TRACED_ROWS,
-    AnyArray,
     BoolArray,
     EpochResult,
     Hyperparameters,
@@ -24,11 +29,12 @@ from yuma_kernel.types import (
     SubnetState,
     U16Array,
     U64Array,
+    freeze,
 )
 
 _thread = threading.local()
 
-_CTYPES: Final = {
+_CTYPES: Final[Mapping[Any, str]] = {
     np.dtype(np.bool_): "uint8_t[]",
     np.dtype(np.uint8): "unsigned char[]",
     np.dtype(np.uint16): "uint16_t[]",
@@ -39,8 +45,9 @@ _CTYPES: Final = {
 
 
 def build() -> str:
-    """How the C kernel was built: language, 128-bit representation, compiler."""
-    return _text(lib.yuma_build())
+    """How the C kernel was built, and what it takes of this machine: language, 128-bit representation, compiler,
+    instruction set."""
+    return f"{_text(lib.yuma_build())}, {selected_instruction_set()}"
 
 
 def _text(chars: Any) -> str:
@@ -52,12 +59,61 @@ def _check(status: int) -> None:
         raise RuntimeError(f"the C kernel refused its input: {_text(lib.yuma_status_text(status))}")
 
 
-def _workspace(n: int, weights: int, bonds: int) -> AnyArray:
-    size = lib.yuma_workspace(n, weights, bonds)
-    kept: AnyArray | None = getattr(_thread, "workspace", None)
-    if kept is None or kept.size < size:
-        kept = _thread.workspace = np.empty(size, np.uint8)
+def _workspace(size: int) -> Any:
+    kept = getattr(_thread, "workspace", None)
+    if kept is None or len(kept) < size:
+        kept = _thread.workspace = _new_bytes("unsigned char[]", size)
     return kept
+
+
+_new_bytes = ffi.new_allocator(should_clear_after_alloc=False)
+
+
+# -- instruction sets ------------------------------------------------------------------------------------------------------
+
+_ISA_BITS: Final[Mapping[str, int]] = {
+    "portable": lib.YUMA_ISA_PORTABLE,
+    "avx2": lib.YUMA_ISA_AVX2,
+    "avx512": lib.YUMA_ISA_AVX512,
+    "neon": lib.YUMA_ISA_NEON,
+}
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Those that this build has and this machine can run, the fastest last. All give the same results."""
+    available = lib.yuma_isa_available()
+    return tuple(name for name, bit in _ISA_BITS.items() if available & bit)
+
+
+def select_instruction_sets(names: Iterable[str] | None = None) -> None:
+    """From now on, in all threads, an epoch takes the fastest of these; None: of all that are available.
+
+    Raises:
+        InputError: a name that is none, or of what this machine or build does not have.
+    """
+    global _selected
+    available = instruction_sets()
+    mask = 0
+    for name in available if names is None else names:
+        if name not in available:
+            raise InputError("YUMA_KERNEL_ISA", f"expected names out of {', '.join(available)}, got {name!r:.40}")
+        mask |= _ISA_BITS[name]
+    _selected = mask
+
+
+def selected_mask() -> int:
+    """What `select_instruction_sets` has chosen, as the kernel takes it."""
+    return _selected
+
+
+def selected_instruction_set() -> str:
+    """The one that an epoch takes now."""
+    return next((name for name in reversed(list(_ISA_BITS)) if _ISA_BITS[name] & _selected), "portable")
+
+
+_selected = 0
+_from_environment = os.environ.get("YUMA_KERNEL_ISA")
+select_instruction_sets(_from_environment.replace(",", " ").split() if _from_environment else None)
 
 
 class _RowsOut:
@@ -118,48 +174,196 @@ def _run(function: Any, *arguments: Any) -> None:
     _check(function(*map(at, arguments)))
 
 
-def _run_in(workspace: AnyArray, function: Any, *arguments: Any) -> None:
-    _run(function, *arguments, workspace, workspace.size)
+def _run_in(entries: tuple[int, int, int], function: Any, *arguments: Any) -> None:
+    """With a workspace for n, and so many weights and bonds, at the end."""
+    workspace = _workspace(lib.yuma_workspace(*entries))
+    _run(function, *arguments, workspace, len(workspace))
+
+
+# -- the epoch -------------------------------------------------------------------------------------------------------------
+
+_SHARES: Final = ("stake_weight", "consensus", "validator_trust", "incentive", "dividends")
+_AMOUNTS: Final = ("server_emission", "validator_emission", "emission")
+_FLAGS: Final = ("active", "validator_permit")
+
+
+DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
+    **dict.fromkeys(_FLAGS, np.dtype(np.bool_)),
+    **dict.fromkeys(_SHARES, np.dtype(np.uint16)),
+    **dict.fromkeys(_AMOUNTS, np.dtype(np.uint64)),
+}
+"""Of the outputs that are arrays."""
+
+
+class _Outputs:
+    """Where the kernel writes the results of one epoch of n uids, and of `room` bonds at most. A thread keeps its last one:
+    what goes to the caller is copied out of it, into a bytes object that nobody can write."""
+
+    def __init__(self, n: int, room: int) -> None:
+        self.n, self.room = n, room
+        self.fixed = ffi.new("unsigned char[]", (8 * len(_AMOUNTS) + 2 * len(_SHARES) + len(_FLAGS) + 4) * n + 4)
+        self.uid, self.value = ffi.new("uint16_t[]", max(1, room)), ffi.new("uint16_t[]", max(1, room))
+        self.result = ffi.new("yuma_result *")
+        self.result.bonds_uid, self.result.bonds_value = self.uid, self.value
+        at = 0
+        for ctype, size, names in (
+            ("uint64_t *", 8, _AMOUNTS),
+            ("uint32_t *", 4, ("bonds_indptr",)),
+            ("uint16_t *", 2, _SHARES),
+            ("uint8_t *", 1, _FLAGS),
+        ):
+            for name in names:
+                setattr(self.result, name, ffi.cast(ctype, self.fixed + at))
+                at += size * (n + (name == "bonds_indptr"))
+        self.bonds_indptr = self.result.bonds_indptr
+
+        # the same of the whole, in numbers of the dtype
+        self.slices = (
+            *(slice(k * n, (k + 1) * n) for k in range(3)),
+            slice(6 * n, 7 * n + 1),
+            *(slice(14 * n + 2 + k * n, 14 * n + 2 + (k + 1) * n) for k in range(5)),
+            *(slice(38 * n + 4 + k * n, 38 * n + 4 + (k + 1) * n) for k in range(2)),
+        )
+
+    def copied(self, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
+        size = self.bonds_indptr[self.n]
+        data = b"".join((ffi.buffer(self.fixed), ffi.buffer(self.uid, 2 * size), ffi.buffer(self.value, 2 * size)))
+        server, validator, total, ends, stake, consensus, trust, incentive, dividends, active, permit = self.slices
+        u64 = np.frombuffer(data, np.uint64, 3 * self.n)
+        u32 = np.frombuffer(data, np.uint32, 7 * self.n + 1)
+        u16 = np.frombuffer(data, np.uint16)
+        flags = np.frombuffer(data, np.bool_, 40 * self.n + 4)
+        bonds = 20 * self.n + 2
+        return EpochResult._frozen(
+            {
+                "active": flags[active],
+                "stake_weight": u16[stake],
+                "validator_permit": flags[permit],
+                "consensus": u16[consensus],
+                "validator_trust": u16[trust],
+                "incentive": u16[incentive],
+                "bonds": SparseRows._frozen(
+                    {"indptr": u32[ends], "uid": u16[bonds : bonds + size], "value": u16[bonds + size :]}
+                ),
+                "dividends": u16[dividends],
+                "server_emission": u64[server],
+                "validator_emission": u64[validator],
+                "emission": u64[total],
+                "trace": None if trace is None else MappingProxyType(trace),
+            }
+        )
+
+
+def _outputs(n: int, room: int) -> _Outputs:
+    kept: _Outputs | None = getattr(_thread, "outputs", None)
+    if kept is None or kept.n != n or kept.room < room:
+        kept = _thread.outputs = _Outputs(n, room)
+    return kept
+
+
+class _Given:
+    """A state as C sees it. What it points to cannot change, and this keeps it alive."""
+
+    def __init__(self, state: SubnetState) -> None:
+        self.at = _Arguments()
+        members = {f.name: getattr(state, f.name) for f in fields(state)}
+        self.struct = self.at.struct("yuma_state *", **members | {"n": state.n, "owner_uid": _owner(state.owner_uid)})
+        self.n, self.room = state.n, state.weights.uid.size + state.bonds.uid.size
+        self.workspace = lib.yuma_workspace(state.n, state.weights.uid.size, state.bonds.uid.size)
+
+
+def _given(state: SubnetState) -> _Given:
+    """Made at the first call with a state, and held by it."""
+    try:
+        given: _Given = state._native
+    except AttributeError:
+        given = _Given(state)
+        object.__setattr__(state, "_native", given)
+    return given
+
+
+def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
+    try:
+        return hyperparameters._native
+    except AttributeError:
+        struct = ffi.new("yuma_hyperparameters *", vars(hyperparameters))
+        object.__setattr__(hyperparameters, "_native", struct)
+        return struct
 
 
 def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
     """Sections 3 to 8, in C. Arguments and result as in `yuma_kernel.epoch`."""
-    n, weights, bonds = state.n, state.weights.uid.size, state.bonds.uid.size
-    at = _Arguments()
-    given = vars(state) | {"n": n, "owner_uid": _owner(state.owner_uid)}
-    stored = _RowsOut(n, weights + bonds, np.uint16)
-    outputs: dict[str, Any] = {
-        **{name: np.empty(n, np.bool_) for name in ("active", "validator_permit")},
-        **{
-            name: np.empty(n, np.uint16)
-            for name in ("stake_weight", "consensus", "incentive", "dividends", "validator_trust")
-        },
-        **{name: np.empty(n, np.uint64) for name in ("server_emission", "validator_emission", "emission")},
-    }
-    traced: dict[str, Any] = {}
-    if trace:
-        traced.update((name, np.empty(n, np.int64)) for name in TRACED_ARRAYS)
-        traced.update((name, _RowsOut(n, weights + bonds)) for name in TRACED_ROWS)
-    workspace = _workspace(n, weights, bonds)
-    _check(
-        lib.yuma_epoch(
-            at.struct("yuma_state *", **given),
-            at.struct("yuma_hyperparameters *", **vars(hyperparameters)),
-            emission,
-            at.struct(
-                "yuma_result *",
-                **outputs,
-                bonds_indptr=stored.indptr,
-                bonds_uid=stored.uid,
-                bonds_value=stored.value,
-            ),
-            at.struct("yuma_trace *", **traced) if trace else ffi.NULL,
-            at(workspace),
-            workspace.size,
-        )
+    given = _given(state)
+    outputs = _outputs(given.n, given.room)
+    workspace = _workspace(given.workspace)
+    traced = _Trace(given.n, given.room) if trace else None
+    status = lib.yuma_epoch(
+        given.struct,
+        _hyperparameters(hyperparameters),
+        emission,
+        outputs.result,
+        ffi.NULL if traced is None else traced.struct,
+        _selected,
+        workspace,
+        len(workspace),
     )
-    traced = {name: value.rows() if isinstance(value, _RowsOut) else value for name, value in traced.items()}
-    return EpochResult(**outputs, bonds=stored.rows(), trace=traced or None)
+    _check(status)
+    return outputs.copied(None if traced is None else traced.values())
+
+
+def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
+    """Epochs that have nothing to do with each other, in one call of the kernel, which is to hold the GIL less often."""
+    count = len(calls)
+    states, results = ffi.new("yuma_state[]", count), ffi.new("yuma_result[]", count)
+    rules, amounts = ffi.new("yuma_hyperparameters *[]", count), ffi.new("uint64_t[]", count)
+    kept: list[_Outputs] = getattr(_thread, "batch", [])
+    _thread.batch = kept
+    room = size = 0
+    for k, (state, hyperparameters, emission) in enumerate(calls):
+        given = _given(state)
+        if k == len(kept):
+            kept.append(_Outputs(given.n, given.room))
+        elif kept[k].n != given.n or kept[k].room < given.room:
+            kept[k] = _Outputs(given.n, given.room)
+        states[k], results[k] = given.struct[0], kept[k].result[0]
+        rules[k], amounts[k] = _hyperparameters(hyperparameters), emission
+        room, size = max(room, given.room), max(size, given.workspace)
+    workspace, done = _workspace(size), ffi.new("uint32_t *")
+    # every state names its own bonds, so that all that is asked of the room is to be that of the largest
+    _check(lib.yuma_simulate(count, states, rules, amounts, results, room, _selected, workspace, len(workspace), done))
+    return [outputs.copied(None) for outputs in kept[:count]]
+
+
+def epoch_arrays(state: SubnetState, hyperparameters: Hyperparameters) -> tuple[dict[str, I64Array], str]:
+    """The arrays of a trace without its matrices, which leaves the choice of the instruction set, and which one computed:
+    for tests."""
+    given = _given(state)
+    outputs, traced = _outputs(given.n, given.room), _Trace(given.n, None)
+    workspace = _workspace(given.workspace)
+    h = _hyperparameters(hyperparameters)
+    _check(lib.yuma_epoch(given.struct, h, 0, outputs.result, traced.struct, _selected, workspace, len(workspace)))
+    return traced.arrays, next(name for name, bit in _ISA_BITS.items() if bit == traced.struct.isa)
+
+
+class _Trace:
+    """Room for the arrays of a trace, and for its matrices where `room` says how many entries those have at most."""
+
+    def __init__(self, n: int, room: int | None) -> None:
+        self._at = _Arguments()
+        self.arrays: dict[str, I64Array] = {name: np.empty(n, np.int64) for name in TRACED_ARRAYS}
+        self._rows = {} if room is None else {name: _RowsOut(n, room) for name in TRACED_ROWS}
+        self.struct = self._at.struct("yuma_trace *", **self.arrays, **self._rows)
+
+    def values(self) -> dict[str, I64Array | SparseRows]:
+        arrays = {name: freeze(array) for name, array in self.arrays.items()}
+        return {**arrays, **{name: rows.rows() for name, rows in self._rows.items()}}
+
+
+def simulate(plan: Plan) -> Simulation:
+    """Consecutive epochs, many in a call of the kernel."""
+    from yuma_kernel.kernel.consecutive import Run  # it needs this module
+
+    return Run(plan).finish()
 
 
 # -- the stages, under the names and with the arguments of yuma_kernel.epoch.Backend ---------------------------------------
@@ -181,8 +385,7 @@ def normalize_stake(total_stake: U64Array, stake_threshold: int, owner_uid: int 
 
 def permits(stake: I64Array, max_allowed_validators: int, owner_uid: int | None) -> BoolArray:
     n, new_permit = stake.size, np.empty(stake.size, np.bool_)
-    workspace = _workspace(n, 0, 0)
-    _run_in(workspace, lib.yuma_permits, n, stake, max_allowed_validators, _owner(owner_uid), new_permit)
+    _run_in((n, 0, 0), lib.yuma_permits, n, stake, max_allowed_validators, _owner(owner_uid), new_permit)
     return new_permit
 
 
@@ -226,8 +429,9 @@ def normalize_rows(weights: SparseRows) -> SparseRows:
 
 def consensus(weights: SparseRows, active_stake: I64Array, kappa: int) -> I64Array:
     out = np.empty(weights.n, np.int64)
-    workspace = _workspace(weights.n, weights.uid.size, 0)
-    _run_in(workspace, lib.yuma_consensus, weights.n, weights, active_stake, lib.yuma_ratio16(kappa), out)
+    _run_in(
+        (weights.n, weights.uid.size, 0), lib.yuma_consensus, weights.n, weights, active_stake, lib.yuma_ratio16(kappa), out
+    )
     return out
 
 
@@ -265,7 +469,7 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
     n, room = weights.n, weights.uid.size + clipped.uid.size
     out = _RowsOut(n, room)
     penalty = lib.yuma_ratio16(bonds_penalty)
-    _run_in(_workspace(n, room, 0), lib.yuma_weights_for_bonds, n, weights, clipped, penalty, out)
+    _run_in((n, room, 0), lib.yuma_weights_for_bonds, n, weights, clipped, penalty, out)
     return out.rows()
 
 
@@ -275,32 +479,32 @@ def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int)
 
 def old_bonds(bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows:
     n, old = bonds.n, _RowsOut(bonds.n, bonds.uid.size)
-    _run_in(_workspace(n, 0, bonds.uid.size), lib.yuma_old_bonds, n, bonds, block_at_registration, cutoff, yuma3, old)
+    _run_in((n, 0, bonds.uid.size), lib.yuma_old_bonds, n, bonds, block_at_registration, cutoff, yuma3, old)
     return old.rows()
 
 
 def new_bonds(weights_for_bonds: SparseRows, active_stake: I64Array) -> SparseRows:
     n, out = weights_for_bonds.n, _RowsOut.copy(weights_for_bonds)
-    _run_in(_workspace(n, out.uid.size, 0), lib.yuma_new_bonds, n, out, active_stake)
+    _run_in((n, out.uid.size, 0), lib.yuma_new_bonds, n, out, active_stake)
     return out.rows()
 
 
 def column_normalize(matrix: SparseRows) -> SparseRows:
     out = _RowsOut.copy(matrix)
-    _run_in(_workspace(matrix.n, 0, 0), lib.yuma_column_normalize, matrix.n, out)
+    _run_in((matrix.n, 0, 0), lib.yuma_column_normalize, matrix.n, out)
     return out.rows()
 
 
 def column_max_normalize(matrix: SparseRows) -> SparseRows:
     out = _RowsOut.copy(matrix)
-    _run_in(_workspace(matrix.n, 0, 0), lib.yuma_column_max_normalize, matrix.n, out)
+    _run_in((matrix.n, 0, 0), lib.yuma_column_max_normalize, matrix.n, out)
     return out.rows()
 
 
 def ema(new: SparseRows, old: SparseRows, bonds_moving_average: int) -> SparseRows:
     n, out = new.n, _RowsOut(new.n, new.uid.size + old.uid.size)
     alpha = lib.yuma_bonds_alpha(bonds_moving_average)
-    _run_in(_workspace(n, new.uid.size, old.uid.size), lib.yuma_ema, n, alpha, new, old, out)
+    _run_in((n, new.uid.size, old.uid.size), lib.yuma_ema, n, alpha, new, old, out)
     return out.rows()
 
 
@@ -333,8 +537,7 @@ def liquid_ema(
     n, entries = old.n, weights_for_bonds.uid.size
     out = _RowsOut(n, entries)
     alphas = _alphas(alpha_low, alpha_high, alpha_sigmoid_steepness)
-    workspace = _workspace(n, entries, old.uid.size)
-    _run_in(workspace, lib.yuma_liquid_ema, n, weights_for_bonds, old, consensus, *alphas, out)
+    _run_in((n, entries, old.uid.size), lib.yuma_liquid_ema, n, weights_for_bonds, old, consensus, *alphas, out)
     return out.rows()
 
 

@@ -3,6 +3,8 @@
 from yuma_kernel import stages
 from yuma_kernel.epoch import BACKENDS, epoch
 from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile
+from yuma_kernel.many import epoch_many
+from yuma_kernel.simulation import Simulation, simulate
 from yuma_kernel.snapshot import Snapshot, load, save
 from yuma_kernel.types import (
     MAX_UIDS,
@@ -32,13 +34,16 @@ __all__ = [
     "EpochResult",
     "Hyperparameters",
     "InputError",
+    "Simulation",
     "Snapshot",
     "SparseRows",
     "SubnetState",
     "UnsupportedProfile",
     "epoch",
+    "epoch_many",
     "load",
     "save",
+    "simulate",
     "stages",
     "stake_from_rao",
     "total_stake_bits",

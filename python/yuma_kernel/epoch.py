@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-from yuma_kernel.errors import BackendUnavailable, InputError
+from yuma_kernel.errors import BackendUnavailable, InputError, shown
 from yuma_kernel.types import (
     U64_MAX,
     BoolArray,
@@ -120,13 +120,19 @@ def load_backend(name: str | None = None) -> Backend:
     if name is None:
         name = DEFAULT_BACKEND
     if not isinstance(name, str) or name not in BACKENDS:
-        raise InputError("backend", f"expected one of {', '.join(BACKENDS)}, got {name!r:.40}")
-    try:
-        return cast(Backend, importlib.import_module(BACKENDS[name]))
-    except BackendUnavailable:
-        raise
-    except ImportError as error:
-        raise BackendUnavailable(f"the backend {name!r} is not installed here: {error}") from error
+        raise InputError("backend", f"expected one of {', '.join(BACKENDS)}, got {shown(name)}")
+    loaded = _loaded.get(name)
+    if loaded is None:
+        try:
+            loaded = _loaded[name] = cast(Backend, importlib.import_module(BACKENDS[name]))
+        except BackendUnavailable:
+            raise
+        except ImportError as error:
+            raise BackendUnavailable(f"the backend {name!r} is not installed here: {error}") from error
+    return loaded
+
+
+_loaded: dict[str, Backend] = {}
 
 
 def epoch(

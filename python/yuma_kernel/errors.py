@@ -7,6 +7,15 @@ from typing import Any
 Index = int | tuple[int, ...] | None
 
 
+def shown(value: object) -> str:
+    """`value` as a message shows it, in up to 40 characters; Python writes out no integer of more than 4300 digits."""
+    try:
+        text = ascii(value)
+    except Exception:  # whatever a foreign `__repr__` raises: the input is wrong, and that is what there is to say
+        return f"a value of type {type(value).__name__} that cannot be shown"
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 class InputError(ValueError):
     """An input that breaks a rule; nothing was computed and nothing was changed.
 

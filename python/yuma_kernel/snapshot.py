@@ -17,14 +17,14 @@ import secrets
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 
-from yuma_kernel.errors import InputError
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.types import (
     MAX_UIDS,
     OUTPUTS,
@@ -153,7 +153,7 @@ def _expected(value: object, n: int) -> Mapping[str, AnyArray | SparseRows] | No
         raise InputError("expected", f"expected a mapping, got {type(value).__name__}")
     unknown = [name for name in value if name not in OUTPUTS]
     if unknown:
-        raise InputError("expected", f"expected names of outputs ({', '.join(OUTPUTS)}), got {unknown[0]!r:.40}")
+        raise InputError("expected", f"expected names of outputs ({', '.join(OUTPUTS)}), got {shown(unknown[0])}")
     outputs: dict[str, AnyArray | SparseRows] = {}
     for name in (output for output in OUTPUTS if output in value):
         where = f"expected.{name}"
@@ -168,15 +168,18 @@ def _expected(value: object, n: int) -> Mapping[str, AnyArray | SparseRows] | No
 
 
 def _hotkeys(value: Iterable[str], n: int) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    try:
+        hotkeys = None if isinstance(value, (str, Set, Mapping)) else tuple(value)  # a set has no order
+    except TypeError:
+        hotkeys = None
+    if hotkeys is None:
         raise InputError("hotkeys", f"expected {n} strings, got {type(value).__name__}")
-    hotkeys = tuple(value)
     if len(hotkeys) != n:
         raise InputError("hotkeys", f"expected length {n}, got {len(hotkeys)}")
     for uid, hotkey in enumerate(hotkeys):
         # printable ASCII: these are shown on terminals, and an npz loses trailing NULs
         if not isinstance(hotkey, str) or not hotkey.isascii() or not hotkey.isprintable() or len(hotkey) > MAX_HOTKEY:
-            raise InputError("hotkeys", f"expected up to {MAX_HOTKEY} printable ASCII characters, got {hotkey!a:.40}", uid)
+            raise InputError("hotkeys", f"expected up to {MAX_HOTKEY} printable ASCII characters, got {shown(hotkey)}", uid)
     return tuple(map(str, hotkeys))  # a NumPy string is a str, but not a plain one
 
 
@@ -199,7 +202,7 @@ def _frozen_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         strange = [key for key in value if type(key) is not str]
         if strange:
-            raise TypeError(f"a name must be a string, not {strange[0]!r:.40}")
+            raise TypeError(f"a name must be a string, not {shown(strange[0])}")
         return MappingProxyType({key: _frozen_json(item) for key, item in value.items()})
     if isinstance(value, (list, tuple)):
         return tuple(map(_frozen_json, value))
@@ -234,16 +237,28 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
 
     Raises:
         InputError: the file is no snapshot of schema 1, or one that breaks a rule; `field` is the path, and where it is
-            about one field the path, a colon and the field's name.
+            about one field the path, a colon and the field's name; "path" where that is no path.
         UnsupportedProfile: the same, for a runtime whose arithmetic is not computed here.
         OSError: the file cannot be read; FileNotFoundError where there is none.
     """
-    name = os.fsdecode(path)
+    name = _name(path)
     members = _Members(name, _content(name))
     try:
         return _snapshot(members)
     except InputError as error:
         raise error.within(f"{name}: {error.field}") from None
+
+
+def _name(path: object) -> str:
+    """The name of the file `path`, one that can be asked of the system."""
+    try:
+        name = os.fsdecode(cast(Any, path))
+        encoded = os.fsencode(name)
+    except (TypeError, ValueError) as error:
+        raise InputError("path", f"expected a path, got {type(path).__name__} ({error})") from None
+    if b"\0" in encoded:
+        raise InputError("path", f"expected a path, got {shown(name)} with a NUL in it")
+    return name
 
 
 def _content(path: str) -> bytes:
@@ -420,12 +435,13 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     file is replaced at once or not at all.
 
     Raises:
-        InputError: `snapshot` is not a Snapshot. OSError: the file cannot be written; nothing is left behind.
+        InputError: `snapshot` is not a Snapshot, or `path` is no path.
+        OSError: the file cannot be written; nothing is left behind.
     """
     if not isinstance(snapshot, Snapshot):
         raise InputError("snapshot", f"expected a Snapshot, got {type(snapshot).__name__}")
     content = _archive(_fields(snapshot))
-    name = os.fsdecode(path)
+    name = _name(path)
     temporary = os.path.join(os.path.dirname(name), f".yuma-kernel-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -25,6 +25,7 @@ from yuma_kernel.types import (
     SparseRows,
     U16Array,
     U64Array,
+    _source,
     array,
     boolean,
     freeze,
@@ -436,16 +437,32 @@ def store_bonds(bonds: SparseRows, new_permit: object, *, backend: str | None = 
 # -- floats ---------------------------------------------------------------------------------------------------------------
 
 
+def _numbers(name: str, value: object) -> AnyArray:
+    """An ndarray of whatever dtype NumPy gives the numbers in `value`."""
+    source = _source(name, value)
+    if not isinstance(value, (list, tuple)):
+        return source
+    if any(isinstance(item, (bool, np.bool_)) for item in source.flat):
+        raise InputError(name, "expected numbers, got a boolean among them")
+    try:
+        with np.errstate(invalid="ignore"):  # a signaling NaN
+            return np.asarray(source.tolist())
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(name, f"expected an array, got {type(value).__name__} ({error})") from None
+
+
 def to_fixed(values: object) -> I64Array:
     """Floats (or integers) as raw I32F32 bits, of the same shape: value · 2^32 to the nearest integer, ties to even.
 
     Raises:
         InputError: `values` at an index is NaN, infinite, or outside of -2^31 <= value < 2^31.
     """
-    floats = np.asarray(values)
+    floats = _numbers("values", values)
     if floats.dtype.kind not in "iuf" or floats.dtype.itemsize > 8:
         raise InputError("values", f"expected floats of up to 64 bits or integers, got dtype {floats.dtype}")
-    floats = floats.astype(np.float64) if floats.dtype.kind == "f" else floats
+    if floats.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # a signaling NaN
+            floats = floats.astype(np.float64)
     bad = ~((floats >= -(2**31)) & (floats < 2**31)) if floats.dtype.kind != "u" else floats >= 2**31
     if bad.any():
         at = tuple(int(k) for k in np.argwhere(bad)[0])
@@ -459,7 +476,7 @@ def to_fixed(values: object) -> I64Array:
 
 def from_fixed(raw: object) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Raw I32F32 bits (int64, any shape) as float64: to the nearest, ties to even; exact below 2^53 in magnitude."""
-    bits = np.asarray(raw)
+    bits = _numbers("raw", raw)
     if bits.dtype.kind not in "iu":
         raise InputError("raw", f"expected integers, got dtype {bits.dtype}")
     bits = array("raw", bits, np.int64, (None,) * bits.ndim)

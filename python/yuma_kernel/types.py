@@ -6,7 +6,7 @@ cannot be changed: backends trust it without looking again. Arrays handed in are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import InitVar, dataclass, field, fields
 from itertools import accumulate, pairwise, zip_longest
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.errors import Index, InputError, UnsupportedProfile
+from yuma_kernel.errors import Index, InputError, UnsupportedProfile, shown
 
 MAX_UIDS: Final = 32767
 PROFILES: Final = (425,)
@@ -32,6 +32,7 @@ I64Array: TypeAlias = npt.NDArray[np.int64]
 AnyArray: TypeAlias = npt.NDArray[Any]
 
 _T = TypeVar("_T", bound=np.generic)
+_U = TypeVar("_U")
 
 
 # -- from whatever the caller has to arrays that cannot change ------------------------------------------------------------
@@ -52,6 +53,8 @@ def freeze(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
 
 def integer(name: str, value: object, low: int, high: int, index: Index = None) -> int:
     """`value` as an exact int in low..high; whole floats and 0-d arrays are taken, booleans are not."""
+    if type(value) is int and low <= value <= high:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, (bool, np.bool_)):
@@ -59,21 +62,25 @@ def integer(name: str, value: object, low: int, high: int, index: Index = None) 
     if isinstance(value, (float, np.floating)):
         if not np.isfinite(value) or value != np.floor(value):
             raise InputError(name, f"expected a whole number, got {value}", index)
-    elif not isinstance(value, (int, np.integer)):
+    elif not isinstance(value, (int, np.integer)) or isinstance(value, np.timedelta64):  # to NumPy a duration is an integer
         raise InputError(name, f"expected an integer, got {type(value).__name__}", index)
     exact = int(value)
     if not low <= exact <= high:
-        raise InputError(name, f"expected an integer from {low} to {high}, got {exact}", index)
+        raise InputError(name, f"expected an integer from {low} to {high}, got {shown(exact)}", index)
     return exact
 
 
 def boolean(name: str, value: object, index: Index = None) -> bool:
     """`value` as a bool; the integers 0 and 1 are taken, nothing else is."""
+    if value is True or value is False:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, (bool, np.bool_)) or (isinstance(value, (int, np.integer)) and value in (0, 1)):
+    if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    raise InputError(name, f"expected a boolean, got {value!r:.40}", index)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64) and value in (0, 1):
+        return bool(value)
+    raise InputError(name, f"expected a boolean, got {shown(value)}", index)
 
 
 def _where(bad: AnyArray) -> Any:
@@ -87,10 +94,16 @@ def _index(at: tuple[int, ...]) -> Any:
 
 def _source(name: str, value: object) -> AnyArray:
     """An ndarray that holds exactly what the caller gave: NumPy alone would read [2**63, -1] as floats."""
-    if isinstance(value, np.ma.MaskedArray):
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise InputError(name, "masked arrays are not taken: fill or drop the masked entries first")
+    deepest, depth = value, 0
+    while isinstance(deepest, (list, tuple)) and deepest:
+        deepest, depth = deepest[0], depth + 1
+        if depth > 8:  # a list that holds itself twice would be an array of all there is of memory
+            raise InputError(name, "expected an array, got lists nested too deep for any")
     try:
-        return np.array(value, dtype=object) if isinstance(value, (list, tuple)) else np.asarray(value)
+        return np.array(value, dtype=object) if parts is value else np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InputError(name, f"expected an array, got {type(value).__name__} ({error})") from None
 
@@ -123,7 +136,8 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         raise InputError(name, f"expected integers that fit {dtype}, got dtype {source.dtype}")
     limits = np.iinfo(dtype)
     if kind == "f":
-        wide = source if source.dtype.itemsize >= 8 else source.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signaling NaN
+            wide = source if source.dtype.itemsize >= 8 else source.astype(np.float64)
         bad = ~np.isfinite(wide)
         bad |= np.floor(np.where(bad, 0, wide)) != np.where(bad, 0, wide)
         if bad.any():
@@ -138,7 +152,7 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         bad = (source < low) | (source > high)
     if bad.any():
         at = _where(bad)
-        raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {int(source[at])}", at)
+        raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {shown(int(source[at]))}", at)
     return source.astype(dtype, order="C")
 
 
@@ -154,6 +168,19 @@ def array(name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | Non
     return freeze(_checked(name, source, np.dtype(dtype)))
 
 
+def each_u64(name: str, value: object, count: int | None) -> tuple[int, ...] | None:
+    """`count` integers of u64, None standing for any number; None for a value that is no sequence, and so one for all."""
+    if isinstance(value, np.ndarray):
+        alone = value.ndim == 0
+    else:
+        alone = isinstance(value, (int, float, np.generic)) or not (
+            hasattr(value, "__len__") or hasattr(value, "__array__") or hasattr(value, "__iter__")
+        )
+    if alone:
+        return None
+    return tuple(array(name, value, np.uint64, (count,)).tolist())
+
+
 def _same(a: object, b: object) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and bool(np.array_equal(a, b))
@@ -162,8 +189,20 @@ def _same(a: object, b: object) -> bool:
     return type(a) is type(b) and a == b
 
 
-class _Value:
+class _Held:
+    """A value that the C backend may hold as a struct: made at its first call, once, and no part of the value."""
+
+    __slots__ = ("_native",)
+    _native: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+
+class _Value(_Held):
     """Equality of raw bits, dtypes and orders; pickling that validates again, so that a copy is as trustworthy."""
+
+    __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -178,6 +217,21 @@ class _Value:
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------------
+
+
+def _items(rows: Iterable[_U], what: str, index: Index = None) -> Iterator[_U]:
+    try:
+        return iter(rows)
+    except TypeError:
+        raise InputError("rows", f"expected {what}, got {type(rows).__name__}", index) from None
+
+
+def _value_dtype(dtype: object) -> np.dtype[Any]:
+    known = [np.dtype(np.uint16), np.dtype(np.int64)]
+    try:
+        return cast("np.dtype[Any]", known[known.index(np.dtype(cast(Any, dtype)))])
+    except Exception:  # NumPy raises whatever the argument leads it to
+        raise InputError("dtype", f"expected uint16 or int64, got {shown(dtype)}") from None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,8 +266,7 @@ class SparseRows(_Value):
         ) -> None: ...
 
     def __post_init__(self, dtype: npt.DTypeLike) -> None:
-        if np.dtype(dtype) not in (np.dtype(np.uint16), np.dtype(np.int64)):
-            raise InputError("dtype", f"expected uint16 or int64, got {dtype!r}")
+        dtype = _value_dtype(dtype)
         indptr = array("indptr", self.indptr, np.uint32, (None,))
         n = indptr.size - 1
         if not 1 <= n <= MAX_UIDS:
@@ -272,6 +325,13 @@ class SparseRows(_Value):
         return rows
 
     @classmethod
+    def _frozen(cls, fields: dict[str, Any]) -> SparseRows:
+        """The same from all fields, frozen already, in a dict that is the rows' from now on."""
+        rows = object.__new__(cls)
+        object.__setattr__(rows, "__dict__", fields)
+        return rows
+
+    @classmethod
     def _trusted_lists(cls, rows: list[list[tuple[int, int]]], dtype: npt.DTypeLike) -> SparseRows:
         """The same from lists; every number fits."""
         ends = np.array(list(accumulate(map(len, rows), initial=0)), np.uint32)
@@ -290,12 +350,12 @@ class SparseRows(_Value):
         lengths = [0]
         uids: list[Any] = []
         values: list[Any] = []
-        for i, row in enumerate(rows):
-            for k, pair in enumerate(row):
+        for i, row in enumerate(_items(rows, "one sequence of pairs per uid")):
+            for k, pair in enumerate(_items(row, "a sequence of pairs (uid, value)", i)):
                 try:
-                    uid, value = pair
+                    uid, value = () if isinstance(pair, (Set, Mapping)) else pair  # those have no order
                 except (TypeError, ValueError):
-                    raise InputError("rows", f"expected a pair (uid, value), got {pair!r:.40}", (i, k)) from None
+                    raise InputError("rows", f"expected a pair (uid, value), got {shown(pair)}", (i, k)) from None
                 uids.append(uid)
                 values.append(value)
             lengths.append(len(uids))
@@ -304,7 +364,7 @@ class SparseRows(_Value):
     @classmethod
     def from_dense(cls, matrix: object, dtype: npt.DTypeLike = np.uint16) -> SparseRows:
         """From an n x n matrix: of each row the entries that are not 0, in ascending order of uid."""
-        dense = array("matrix", matrix, dtype, (None, None))
+        dense = array("matrix", matrix, _value_dtype(dtype), (None, None))
         n, columns = dense.shape
         if n != columns:
             raise InputError("matrix", f"expected a square matrix, got {n} x {columns}")
@@ -317,6 +377,8 @@ class SparseRows(_Value):
     @classmethod
     def from_csr(cls, matrix: Any, dtype: npt.DTypeLike = np.uint16) -> SparseRows:
         """From a SciPy CSR matrix, or anything with its `indptr`, `indices`, `data` and `shape`; order and zeros kept."""
+        if not all(hasattr(matrix, attribute) for attribute in ("indptr", "indices", "data", "shape")):
+            raise InputError("matrix", f"expected a CSR matrix, got {type(matrix).__name__}")
         if getattr(matrix, "format", "csr") != "csr":
             raise InputError("matrix", f"expected CSR format, got {matrix.format}")
         rows = cls(matrix.indptr, matrix.indices, matrix.data, dtype)
@@ -481,7 +543,7 @@ def _unfrozen(value: object) -> object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
+class Hyperparameters(_Held):
     """The hyperparameters of a subnet (section 2); the defaults are what the runtime gives a new one.
 
     Attributes:
@@ -620,6 +682,13 @@ class EpochResult(_Value):
             frozen = {k: freeze(v) if isinstance(v, np.ndarray) else v for k, v in self.trace.items()}
             self._set(trace=MappingProxyType(frozen))
 
+    @classmethod
+    def _frozen(cls, fields: dict[str, Any]) -> EpochResult:
+        """From all fields, frozen already, in a dict that is the result's from now on."""
+        result = object.__new__(cls)
+        object.__setattr__(result, "__dict__", fields)
+        return result
+
     def __reduce__(self) -> tuple[Any, ...]:
         trace = None if self.trace is None else {k: _unfrozen(v) for k, v in self.trace.items()}
         return type(self), (*(_unfrozen(getattr(self, f.name)) for f in fields(self)[:-1]), trace)
@@ -632,9 +701,13 @@ class EpochResult(_Value):
 
         Outputs that `expected` does not name are not compared. Bits, dtypes, shapes and the order of entries count.
         """
+        if not isinstance(expected, Mapping):
+            raise InputError("expected", f"expected a mapping, got {type(expected).__name__}")
         for name in OUTPUTS:
             if name in expected:
                 want, got = expected[name], getattr(self, name)
+                if not isinstance(want, SparseRows if name == "bonds" else np.ndarray):
+                    raise InputError(f"expected.{name}", f"expected the type of the result, got {type(want).__name__}")
                 if isinstance(want, SparseRows):
                     difference = _rows_difference(name, want, got)
                 else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 
-from yuma_kernel.errors import InputError
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.types import U16_MAX, U16Array, freeze, integer
 
 
@@ -31,6 +32,10 @@ def weights_to_u16(weights: object) -> tuple[U16Array, U16Array]:
         if len({uid for uid, _ in pairs}) != len(pairs):
             raise InputError("uid", "expected every uid once")
     else:
+        if isinstance(weights, np.ma.MaskedArray):
+            raise InputError("weights", "masked arrays are not taken: fill or drop the masked entries first")
+        if isinstance(weights, np.ndarray) and weights.dtype.kind not in "iufO":
+            raise InputError("weights", f"expected numbers, got dtype {weights.dtype}")
         items = weights.tolist() if isinstance(weights, np.ndarray) else weights
         if not isinstance(items, (list, tuple)):
             raise InputError("weights", f"expected a mapping or an array of one dimension, got {type(weights).__name__}")
@@ -46,10 +51,15 @@ def weights_to_u16(weights: object) -> tuple[U16Array, U16Array]:
 
 
 def _exact(uid: int, weight: object) -> Fraction:
-    if isinstance(weight, (bool, np.bool_)) or not isinstance(weight, (int, float, np.integer, np.floating)):
+    number = isinstance(weight, (int, float, np.integer, np.floating))
+    if not number or isinstance(weight, (bool, np.bool_, np.timedelta64)):
         raise InputError("weights", f"expected a number, got {type(weight).__name__}", uid)
-    if not np.isfinite(float(weight)):
-        raise InputError("weights", f"expected a finite number, got {weight}", uid)
-    if weight < 0:
-        raise InputError("weights", f"expected no negative weight, got {weight}", uid)
-    return Fraction(int(weight) if isinstance(weight, (int, np.integer)) else float(weight))
+    if isinstance(weight, (float, np.floating)):
+        if not np.isfinite(weight):
+            raise InputError("weights", f"expected a finite number, got {weight}", uid)
+        exact = Fraction(*weight.as_integer_ratio())
+    else:
+        exact = Fraction(int(cast(int, weight)))
+    if exact < 0:
+        raise InputError("weights", f"expected no negative weight, got {shown(weight)}", uid)
+    return exact

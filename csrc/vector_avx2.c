@@ -1,0 +1,119 @@
+/* vector_path.h with AVX2 and FMA. */
+#include "vector.h"
+
+#if defined(YUMA_HAVE_AVX)
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+enum { LANES = 4, SCORES = 8 };
+typedef double number __attribute__((vector_size(32)));
+typedef int64_t mask __attribute__((vector_size(32)));
+typedef uint32_t scores __attribute__((vector_size(32)));
+
+#define ISA YUMA_ISA_AVX2
+#define PATH(name) yuma_vector_avx2_##name
+#define yuma_vector_avx2_path yuma_vector_avx2
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE number fused(number a, number b, number c) {
+    return _mm256_fmadd_pd(a, b, c);
+}
+
+INLINE number fused_from(number c, number a, number b) {
+    return _mm256_fnmadd_pd(a, b, c);
+}
+
+INLINE number splat(double x) {
+    return _mm256_set1_pd(x);
+}
+
+INLINE number least(number a, number b) {
+    return _mm256_min_pd(a, b);
+}
+
+INLINE number most(number a, number b) {
+    return _mm256_max_pd(a, b);
+}
+
+INLINE number weight_at(const uint32_t *p) {
+    /* one more where it is 2^32 - 1; with the exponent of 2^52 an integer stands in the low bits of the significand */
+    __m256i x = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
+    x = _mm256_sub_epi64(x, _mm256_cmpeq_epi64(x, _mm256_set1_epi64x(SCORE_ONE)));
+    __m256d up = _mm256_set1_pd(4503599627370496.0);
+    return _mm256_sub_pd(_mm256_or_pd((__m256d)x, up), up);
+}
+
+INLINE number from_u16(const uint16_t *p) {
+    return _mm256_cvtepi32_pd(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+
+INLINE void to_u16(uint16_t *p, number x) {
+    __m128i y = _mm256_cvttpd_epi32(x);
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(y, y));
+}
+
+INLINE void to_u32(uint32_t *p, number x) {
+    __m256i y = (__m256i)_mm256_add_pd(x, _mm256_set1_pd(4503599627370496.0));
+    y = _mm256_permutevar8x32_epi32(y, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(y));
+}
+
+INLINE number gather(const double *table, const uint16_t *index) {
+    return (number){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};
+}
+
+INLINE unsigned bits(mask m) {
+    return (unsigned)_mm256_movemask_pd((__m256d)m);
+}
+
+INLINE scores widen(const uint16_t *p) {
+    return (scores)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+INLINE scores splat_scores(uint32_t x) {
+    return (scores)_mm256_set1_epi32((int)x);
+}
+
+INLINE scores scores_least(scores a, scores b) {
+    return (scores)_mm256_min_epu32((__m256i)a, (__m256i)b);
+}
+
+INLINE scores scores_most(scores a, scores b) {
+    return (scores)_mm256_max_epu32((__m256i)a, (__m256i)b);
+}
+
+INLINE scores scores_above(scores a, scores b) {
+    return (scores)(scores_least(a, b) != a);
+}
+
+INLINE int scores_differ(scores a, scores b) {
+    return _mm256_movemask_epi8((__m256i)(a == b)) != -1;
+}
+
+INLINE scores scores_upto(scores score, scores middle, scores stake) {
+    return stake & (scores)(scores_least(score, middle) == score);
+}
+
+INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
+    scores lower = (scores)(scores_least(score, middle) == score);
+    *sum += stake & lower;
+    *below = scores_most(*below, score & lower);
+    *above = scores_least(*above, score | lower);
+}
+
+#include "vector_path.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#else
+typedef int yuma_no_avx2; /* a translation unit is not empty */
+#endif

@@ -1,0 +1,114 @@
+/* vector_path.h with AVX-512 F, BW, DQ and VL. */
+#include "vector.h"
+
+#if defined(YUMA_HAVE_AVX)
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")
+#endif
+
+enum { LANES = 8, SCORES = 16 };
+typedef double number __attribute__((vector_size(64)));
+typedef int64_t mask __attribute__((vector_size(64)));
+typedef uint32_t scores __attribute__((vector_size(64)));
+
+#define ISA YUMA_ISA_AVX512
+#define PATH(name) yuma_vector_avx512_##name
+#define yuma_vector_avx512_path yuma_vector_avx512
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE number fused(number a, number b, number c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+
+INLINE number fused_from(number c, number a, number b) {
+    return _mm512_fnmadd_pd(a, b, c);
+}
+
+INLINE number splat(double x) {
+    return _mm512_set1_pd(x);
+}
+
+INLINE number least(number a, number b) {
+    return _mm512_min_pd(a, b);
+}
+
+INLINE number most(number a, number b) {
+    return _mm512_max_pd(a, b);
+}
+
+INLINE number weight_at(const uint32_t *p) {
+    __m512d x = _mm512_cvtepu32_pd(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    __mmask8 one = _mm512_cmp_pd_mask(x, _mm512_set1_pd(SCORE_ONE), _CMP_EQ_OQ);
+    return _mm512_mask_add_pd(x, one, x, _mm512_set1_pd(1));
+}
+
+INLINE number from_u16(const uint16_t *p) {
+    return _mm512_cvtepi32_pd(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+
+INLINE void to_u16(uint16_t *p, number x) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtepi32_epi16(_mm512_cvttpd_epi32(x)));
+}
+
+INLINE void to_u32(uint32_t *p, number x) {
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvttpd_epu32(x));
+}
+
+INLINE number gather(const double *table, const uint16_t *index) {
+    return _mm512_i32gather_pd(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)index)), table, 8);
+}
+
+INLINE unsigned bits(mask m) {
+    return _mm512_movepi64_mask((__m512i)m);
+}
+
+INLINE scores widen(const uint16_t *p) {
+    return (scores)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+INLINE scores splat_scores(uint32_t x) {
+    return (scores)_mm512_set1_epi32((int)x);
+}
+
+INLINE scores scores_least(scores a, scores b) {
+    return (scores)_mm512_min_epu32((__m512i)a, (__m512i)b);
+}
+
+INLINE scores scores_most(scores a, scores b) {
+    return (scores)_mm512_max_epu32((__m512i)a, (__m512i)b);
+}
+
+INLINE scores scores_above(scores a, scores b) {
+    return (scores)_mm512_movm_epi32(_mm512_cmpgt_epu32_mask((__m512i)a, (__m512i)b));
+}
+
+INLINE int scores_differ(scores a, scores b) {
+    return _mm512_cmpneq_epu32_mask((__m512i)a, (__m512i)b) != 0;
+}
+
+INLINE scores scores_upto(scores score, scores middle, scores stake) {
+    return (scores)_mm512_maskz_mov_epi32(_mm512_cmple_epu32_mask((__m512i)score, (__m512i)middle), (__m512i)stake);
+}
+
+INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
+    __mmask16 higher = _mm512_cmpgt_epu32_mask((__m512i)score, (__m512i)middle), lower = (__mmask16)~higher;
+    *sum = (scores)_mm512_mask_add_epi32((__m512i)*sum, lower, (__m512i)*sum, (__m512i)stake);
+    *below = (scores)_mm512_mask_max_epu32((__m512i)*below, lower, (__m512i)*below, (__m512i)score);
+    *above = (scores)_mm512_mask_min_epu32((__m512i)*above, higher, (__m512i)*above, (__m512i)score);
+}
+
+#include "vector_path.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#else
+typedef int yuma_no_avx512; /* a translation unit is not empty */
+#endif

@@ -1,0 +1,101 @@
+/* vector_path.h with the vector instructions of aarch64. */
+#include "vector.h"
+
+#if defined(YUMA_HAVE_NEON)
+#include <arm_neon.h>
+
+enum { LANES = 2, SCORES = 4 };
+typedef double number __attribute__((vector_size(16)));
+typedef int64_t mask __attribute__((vector_size(16)));
+typedef uint32_t scores __attribute__((vector_size(16)));
+
+#define ISA YUMA_ISA_NEON
+#define PATH(name) yuma_vector_neon_##name
+#define yuma_vector_neon_path yuma_vector_neon
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE number fused(number a, number b, number c) {
+    return (number)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+
+INLINE number fused_from(number c, number a, number b) {
+    return (number)vfmsq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+
+INLINE number splat(double x) {
+    return (number)vdupq_n_f64(x);
+}
+
+INLINE number least(number a, number b) {
+    return (number)vminq_f64((float64x2_t)a, (float64x2_t)b);
+}
+
+INLINE number most(number a, number b) {
+    return (number)vmaxq_f64((float64x2_t)a, (float64x2_t)b);
+}
+
+INLINE number weight_at(const uint32_t *p) {
+    uint64x2_t x = vmovl_u32(vld1_u32(p));
+    return (number)vcvtq_f64_u64(vsubq_u64(x, vceqq_u64(x, vdupq_n_u64(SCORE_ONE))));
+}
+
+INLINE number from_u16(const uint16_t *p) {
+    return (number){p[0], p[1]};
+}
+
+INLINE void to_u16(uint16_t *p, number x) {
+    p[0] = (uint16_t)x[0];
+    p[1] = (uint16_t)x[1];
+}
+
+INLINE void to_u32(uint32_t *p, number x) {
+    vst1_u32(p, vmovn_u64(vcvtq_u64_f64((float64x2_t)x)));
+}
+
+INLINE number gather(const double *table, const uint16_t *index) {
+    return (number){table[index[0]], table[index[1]]};
+}
+
+INLINE unsigned bits(mask m) {
+    return (unsigned)(m[0] & 1) | (unsigned)(m[1] & 2);
+}
+
+INLINE scores widen(const uint16_t *p) {
+    return (scores)vmovl_u16(vld1_u16(p));
+}
+
+INLINE scores splat_scores(uint32_t x) {
+    return (scores)vdupq_n_u32(x);
+}
+
+INLINE scores scores_least(scores a, scores b) {
+    return (scores)vminq_u32((uint32x4_t)a, (uint32x4_t)b);
+}
+
+INLINE scores scores_most(scores a, scores b) {
+    return (scores)vmaxq_u32((uint32x4_t)a, (uint32x4_t)b);
+}
+
+INLINE scores scores_above(scores a, scores b) {
+    return (scores)(a > b);
+}
+
+INLINE int scores_differ(scores a, scores b) {
+    return vminvq_u32((uint32x4_t)(a == b)) == 0;
+}
+
+INLINE scores scores_upto(scores score, scores middle, scores stake) {
+    return stake & (scores)(score <= middle);
+}
+
+INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
+    scores lower = (scores)(score <= middle);
+    *sum += stake & lower;
+    *below = scores_most(*below, score & lower);
+    *above = scores_least(*above, score | lower);
+}
+
+#include "vector_path.h"
+#else
+typedef int yuma_no_neon; /* a translation unit is not empty */
+#endif

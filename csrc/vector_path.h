@@ -1,0 +1,495 @@
+/* The arithmetic of vector.h, over the primitives of an instruction set. Included by one file for each, after it has defined
+ *
+ *     ISA                     its bit of the mask
+ *     LANES, SCORES           numbers in a vector; scores in one
+ *     number, mask            vectors of LANES doubles, and of LANES int64_t that a comparison of numbers makes
+ *     scores                  a vector of SCORES uint32_t
+ *     fused(a, b, c)          a * b + c, rounded once; fused_from(c, a, b): c - a * b
+ *     splat(x)                a number of equal doubles; least, most: of two vectors
+ *     weight_at, from_u16(p)  LANES integers as doubles; of weights, SCORE_ONE as 2^32
+ *     to_u16, to_u32(p, x)    x truncated, where it fits
+ *     gather(table, index)    table[index[lane]]
+ *     bits(mask)              a bit a lane
+ *     widen(p)                SCORES integers of 16 bits
+ *     splat_scores, scores_least, scores_most, scores_upto, scores_step
+ *
+ * and PATH(name), which gives the functions their names. */
+#include <string.h>
+
+
+static const double TWO_32 = 4294967296.0;
+static const double UNIT = 1 / 4294967296.0;
+/* Added to a number in [0, 2^52), UP leaves no bit below 1; UP_SIGNED the same for (-2^51, 2^51). */
+static const double UP = 4503599627370496.0;
+static const double UP_SIGNED = 6755399441055744.0;
+
+INLINE number load(const double *p) {
+    number x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+INLINE void store(double *p, number x) {
+    memcpy(p, &x, sizeof x);
+}
+
+INLINE scores load_scores(const uint32_t *p) {
+    scores x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+INLINE number where(mask m, number x) {
+    return (number)((mask)x & m);
+}
+
+/* floor(x * k): one rounding, downward, to whole numbers. 0 <= x * k < 2^52 */
+INLINE number floor_mul(number x, number k) {
+    return fused(x, k, splat(UP)) - UP;
+}
+
+/* The same for |x * k| < 2^51. */
+INLINE number floor_mul_signed(number x, number k) {
+    return fused(x, k, splat(UP_SIGNED)) - UP_SIGNED;
+}
+
+typedef struct {
+    number unit;       /* the divisor / 2^32; of 0, which has only zeros to divide, 1 / 2^32 */
+    number reciprocal; /* 1 / unit, rounded down */
+} divisor;
+
+INLINE divisor divisor_of(number x) {
+    x = x + where(x == 0, splat(1));
+    return (divisor){x * UNIT, TWO_32 / x};
+}
+
+/* floor(x * 2^32 / divisor), for integers 0 <= x <= divisor < 2^48. The product with the reciprocal is below the quotient by
+ * less than 1, and so is its floor; the remainder, which is exact, tells. */
+INLINE number divide(number x, divisor d) {
+    number q = floor_mul(x, d.reciprocal);
+    return q + where(fused_from(x, q, d.unit) >= d.unit, splat(1));
+}
+
+/* to_u16 of a proportion before the cut: x * 65535 / 2^32 is exact */
+INLINE void store_u16(uint16_t *p, number x) {
+    to_u16(p, x * (65535 * UNIT));
+}
+
+/* The number of the row of each lane. */
+INLINE number by_row(const double *table, const vector_slice *s, uint32_t d, size_t at, int ragged) {
+    return ragged ? gather(table, s->rows + at) : splat(table[d]);
+}
+
+/* Adds to the row of each lane. */
+INLINE void add_to_rows(double *table, const vector_slice *s, uint32_t d, size_t at, number x, int ragged) {
+    if (!ragged) {
+        double *row = table + (size_t)d * ACCUMULATORS;
+        store(row, load(row) + x);
+        return;
+    }
+    double one[LANES];
+    store(one, x);
+    for (unsigned lane = 0; lane < LANES; lane++) { /* neighbours in accumulators of their own: rows are often equal */
+        table[(size_t)s->rows[at + lane] * ACCUMULATORS + lane] += one[lane];
+    }
+}
+
+/* ---- section 4 ------------------------------------------------------------------------------------------------------- */
+
+static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride) {
+    uint32_t sum = 0; /* at most 65535 * 32767 */
+    for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
+        sum += values[k];
+    }
+    divisor d = divisor_of(splat(sum));
+    for (uint32_t s = 0; s < slices; s++) {
+        for (unsigned lane = 0; lane < SLICE; lane += LANES) {
+            number w = divide(from_u16(values + (size_t)s * SLICE + lane), d);
+            to_u32(weights + s * stride + lane, least(w, splat(SCORE_ONE)));
+        }
+    }
+}
+
+/* ---- section 5 ------------------------------------------------------------------------------------------------------- */
+
+/* The scores of one column a lane: `count` vectors, SLICE apart, and their stakes: of ragged columns vectors too, and of full
+ * ones a stake for all lanes. What is 0 in every lane of `ragged` columns need not have a score. */
+typedef struct {
+    uint32_t count;
+    const uint32_t *score, *stake;
+} ballot;
+
+INLINE scores score_of(const ballot *b, uint32_t k) {
+    return load_scores(b->score + k * (size_t)SLICE);
+}
+
+INLINE scores stake_of(const ballot *b, uint32_t k, int ragged) {
+    return ragged ? load_scores(b->stake + k * (size_t)SLICE) : splat_scores(b->stake[k]);
+}
+
+/* The answer is between low and high, and high is not above the highest score. Of the span between them the half goes that
+ * does not have the answer, with `start` and what has gone below as stake. The sums of stake are below 2^32, as that of the
+ * highest score, which is above 0, is not among them. A lane with low = high stays as it is.
+ *
+ * The first rounds halve the span and no more. In the others what is left ends at scores: `below` is the largest up to the
+ * middle, `above` the smallest above it. Either of them is there when it is taken, as the answer is a score. */
+INLINE scores halve(const ballot *b, scores low, scores high, scores start, scores minority, int ragged) {
+    for (int round = 0; round < 4; round++) {
+        scores middle = low + ((high - low) >> 1), sum = start;
+        for (uint32_t k = 0; k < b->count; k++) {
+            sum += scores_upto(score_of(b, k), middle, stake_of(b, k, ragged));
+        }
+        scores passes = scores_above(sum, minority), one = (scores)(low != high) & 1;
+        high = (middle & passes) | (high & ~passes);
+        low = (low & passes) | ((middle + one) & ~passes);
+    }
+    while (scores_differ(low, high)) {
+        scores middle = low + ((high - low) >> 1);
+        scores sum = start, below = low, above = high;
+        for (uint32_t k = 0; k < b->count; k++) {
+            scores_step(score_of(b, k), middle, stake_of(b, k, ragged), &sum, &below, &above);
+        }
+        scores passes = scores_above(sum, minority);
+        high = (below & passes) | (high & ~passes);
+        low = (low & passes) | (above & ~passes);
+    }
+    return high;
+}
+
+INLINE scores median(const vector_epoch *e, const ballot *b, int ragged) {
+    scores low = splat_scores(UINT32_MAX), high = splat_scores(0), start = splat_scores(e->absent);
+    if (ragged) {
+        scores voted = splat_scores(0), sum = splat_scores(0);
+        for (uint32_t k = 0; k < b->count; k++) {
+            scores x = score_of(b, k), none = (scores)(x == 0);
+            low = scores_least(low, x | none);
+            high = scores_most(high, x);
+            voted += ~none & 1;
+            sum += stake_of(b, k, 1);
+        }
+        low &= (scores)(voted == e->validators); /* else somebody scores 0 */
+        start = e->total - sum;                  /* of those who have no slot in the column */
+    } else {
+        for (uint32_t k = 0; k < b->count; k++) {
+            scores x = score_of(b, k);
+            low = scores_least(low, x);
+            high = scores_most(high, x);
+        }
+        if (b->count < e->validators) {
+            low = splat_scores(0);
+        }
+    }
+    if (e->extreme != 0) {
+        return e->extreme < 0 ? low : high;
+    }
+    scores minority = splat_scores(e->minority);
+    if (ragged) { /* most columns of a sparse matrix are decided by their zeros */
+        scores zeros = start;
+        for (uint32_t k = 0; k < b->count; k++) {
+            zeros += stake_of(b, k, 1) & (scores)(score_of(b, k) == 0);
+        }
+        high &= ~((scores)(low == 0) & scores_above(zeros, minority) & (scores)(high != 0));
+    }
+    return scores_differ(low, high) ? halve(b, low, high, start, minority, ragged) : high;
+}
+
+static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32_t consensus[SLICE]) {
+    ballot b = {e->scorers, s->weights, e->scorer_stake};
+    uint32_t *score = e->scratch, *stake = score + s->depth * (size_t)SLICE;
+    if (s->rows != NULL) {
+        for (size_t at = 0; at < s->depth * (size_t)SLICE; at++) {
+            stake[at] = e->score_stake[s->rows[at]];
+        }
+        for (size_t at = 0; at < s->depth * (size_t)SLICE; at++) {
+            score[at] = stake[at] == 0 ? 0 : s->weights[at];
+        }
+        b = (ballot){s->depth, score, stake};
+    } else if (e->scorers < s->depth) {
+        for (uint32_t k = 0; k < e->scorers; k++) {
+            memcpy(score + k * (size_t)SLICE, s->weights + e->scorer[k] * (size_t)SLICE, SLICE * sizeof *score);
+        }
+        b.score = score;
+    }
+    for (unsigned lane = 0; lane < SLICE; lane += SCORES) {
+        ballot part = {b.count, b.score + lane, s->rows != NULL ? b.stake + lane : b.stake};
+        scores c = s->rows != NULL ? median(e, &part, 1) : median(e, &part, 0);
+        memcpy(consensus + lane, &c, sizeof c);
+    }
+}
+
+/* ---- section 6 ------------------------------------------------------------------------------------------------------- */
+
+/* `vectors` numbers of a slot at a time, so that a row's accumulators are loaded once. */
+INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *consensus, double *rank, int ragged) {
+    enum { VECTORS = SLICE / LANES };
+    number limit[VECTORS], sum[VECTORS];
+    for (unsigned v = 0; v < VECTORS; v++) {
+        limit[v] = load(consensus + v * LANES);
+        sum[v] = splat(0);
+    }
+    for (uint32_t d = 0; d < s->depth; d++) {
+        size_t at = d * (size_t)SLICE;
+        number all = splat(0);
+        for (unsigned v = 0; v < VECTORS; v++) {
+            number c = least(weight_at(s->weights + at + v * LANES), limit[v]);
+            sum[v] += floor_mul(c, by_row(e->stake, s, d, at + v * LANES, ragged));
+            if (ragged) {
+                add_to_rows(e->trust, s, d, at + v * LANES, c, 1);
+            } else {
+                all += c;
+            }
+        }
+        if (!ragged) {
+            add_to_rows(e->trust, s, d, at, all, 0);
+        }
+    }
+    for (unsigned v = 0; v < VECTORS; v++) {
+        store(rank + v * LANES, sum[v]);
+    }
+}
+
+static void PATH(clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]) {
+    if (s->rows != NULL) {
+        clip(e, s, consensus, rank, 1);
+    } else {
+        clip(e, s, consensus, rank, 0);
+    }
+}
+
+/* ---- section 7 ------------------------------------------------------------------------------------------------------- */
+
+/* weights_for_bonds; an entry that the clip drops has c = 0, as an absent one. */
+INLINE number weight_for_bonds(const vector_epoch *e, number w, number consensus) {
+    number c = least(w, consensus);
+    return e->penalty == 0 ? w : e->penalty == 1 ? c : w + floor_mul_signed(c - w, splat(e->beta));
+}
+
+/* The old bond of Yuma 3, ratio16(v). The factor is 2^32 / 65535 rounded up, by less than 2^-36: v times that is below 2^-20,
+ * and a fraction of v * 2^32 / 65535 = v * 65537 + v / 65535 is 2^-16 or more below the next whole number. */
+INLINE number old_bond(const uint16_t *bond) {
+    return floor_mul(from_u16(bond), splat(0x1.0001000100011p+16));
+}
+
+/* Which of a column's bonds, before rounding, are above 0; lowest: the smallest of them in each lane. */
+INLINE void keep(const vector_slice *s, unsigned lane, const double *bond, number lowest) {
+    const unsigned all = (1u << LANES) - 1;
+    uint16_t *kept = s->kept;
+    uint32_t depth = s->depth;
+    if (bits(lowest > 0) == all) {
+        for (uint32_t d = 0; d < depth; d++) {
+            kept[d] = (uint16_t)(kept[d] | all << lane);
+        }
+        return;
+    }
+    for (uint32_t d = 0; d < depth; d++) {
+        kept[d] = (uint16_t)(kept[d] | bits(load(bond + d * (size_t)LANES) > 0) << lane);
+    }
+}
+
+/* column_normalize, in place, and what it gives of the dividends; the largest of each lane. */
+INLINE number normalized(const vector_epoch *e, const vector_slice *s, unsigned lane, double *column, number sum,
+                         number incentive, int ragged) {
+    divisor by_sum = divisor_of(sum);
+    number largest = splat(0);
+    double *dividends = e->dividends;
+    uint32_t depth = s->depth;
+    for (uint32_t d = 0; d < depth; d++) {
+        number n = divide(load(column + d * (size_t)LANES), by_sum);
+        add_to_rows(dividends, s, d, d * (size_t)SLICE + lane, floor_mul(n, incentive), ragged);
+        store(column + d * (size_t)LANES, n);
+        largest = most(largest, n);
+    }
+    return largest;
+}
+
+/* The columns of one vector of a slice. old_sum: of the stored bonds. rank is the sum of what the new bonds are before they are
+ * normalized, with a full penalty, when weights_for_bonds are the clipped weights. */
+INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
+                        number rank, number old_sum, int full_penalty, int ragged) {
+    double *column = e->scratch;
+    const double *stake = e->stake;
+    const uint32_t *weights = s->weights + lane;
+    uint16_t *bonds = s->bonds + lane;
+    uint32_t depth = s->depth;
+    number new_sum = rank;
+    if (!full_penalty) {
+        new_sum = splat(0);
+        for (uint32_t d = 0; d < depth; d++) {
+            number w = weight_for_bonds(e, weight_at(weights + d * (size_t)SLICE), consensus);
+            number x = floor_mul(w, by_row(stake, s, d, d * (size_t)SLICE + lane, ragged));
+            store(column + d * (size_t)LANES, x);
+            new_sum += x;
+        }
+    }
+    divisor by_new = divisor_of(new_sum), by_old = divisor_of(old_sum);
+    number alpha = splat(e->alpha), rest = splat(e->rest), sum = splat(0), lowest = splat(1);
+    for (uint32_t d = 0; d < depth; d++) {
+        number x;
+        if (full_penalty) {
+            number c = least(weight_at(weights + d * (size_t)SLICE), consensus);
+            x = floor_mul(c, by_row(stake, s, d, d * (size_t)SLICE + lane, ragged));
+        } else {
+            x = load(column + d * (size_t)LANES);
+        }
+        number old = divide(from_u16(bonds + d * (size_t)SLICE), by_old);
+        x = floor_mul(divide(x, by_new), alpha) + floor_mul(old, rest);
+        store(column + d * (size_t)LANES, x);
+        lowest = least(lowest, x);
+        sum += x;
+    }
+    keep(s, lane, column, lowest);
+    divisor by_largest = divisor_of(normalized(e, s, lane, column, sum, incentive, ragged));
+    for (uint32_t d = 0; d < depth; d++) {
+        store_u16(bonds + d * (size_t)SLICE, divide(load(column + d * (size_t)LANES), by_largest));
+    }
+}
+
+/* alpha of section 7 for `ALPHAS` distances d, in place. */
+static void PATH(alphas)(const vector_epoch *e, double distance[ALPHAS]) {
+    enum { VECTORS = ALPHAS / LANES };
+    number g[VECTORS], a[VECTORS], term[VECTORS], sum[VECTORS];
+    mask nonzero = {0};
+    for (unsigned v = 0; v < VECTORS; v++) {
+        nonzero |= load(distance + v * LANES) != 0;
+    }
+    if (bits(nonzero) == 0) { /* as wherever a full penalty meets weights that are not below their bonds */
+        for (unsigned v = 0; v < VECTORS; v++) {
+            store(distance + v * LANES, splat(e->alpha_of_0));
+        }
+        return;
+    }
+    for (unsigned v = 0; v < VECTORS; v++) {
+        g[v] = floor_mul_signed(load(distance + v * LANES) - TWO_32 / 2, splat(e->slope));
+        a[v] = most(g[v], -g[v]);
+        term[v] = a[v];
+        sum[v] = a[v] + TWO_32;
+    }
+    for (int i = 2; i <= 31; i++) {
+        double by = i * TWO_32; /* term * a >> 32, then / i, is one quotient: of floors of floors */
+        number inverse = splat(e->inverse[i]);
+        for (unsigned v = 0; v < VECTORS; v++) {
+            number product = term[v] * a[v];
+            number lost = fused(term[v], a[v], -product); /* exact */
+            number q = floor_mul(product, inverse);
+            number remainder = fused_from(product, q, splat(by)) + lost; /* exact */
+            q += where(remainder >= by, splat(1));
+            term[v] = q;
+            sum[v] += q;
+        }
+        if (i % 4 == 0) {
+            nonzero = term[0] != 0;
+            for (unsigned v = 1; v < VECTORS; v++) {
+                nonzero |= term[v] != 0;
+            }
+            if (bits(nonzero) == 0) { /* a term of 0 stays 0 */
+                break;
+            }
+        }
+    }
+    for (unsigned v = 0; v < VECTORS; v++) {
+        /* A quotient that is rounded downward does not pass a whole number: its floor is that of the quotient. */
+        number inverted = TWO_32 * TWO_32 / sum[v] + UP - UP;
+        mask negative = g[v] < 0;
+        number power = where(negative, inverted) + where(~negative, sum[v]);
+        power = where(g[v] != TWO_32, power) + where(g[v] == TWO_32, splat(11674931200.0));
+        number sigmoid = TWO_32 * TWO_32 / (power + TWO_32) + UP - UP;
+        number alpha = floor_mul(sigmoid, splat(e->span * UNIT)) + e->low;
+        store(distance + v * LANES, most(least(alpha, splat(e->high)), splat(e->low)));
+    }
+}
+
+INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t at, number consensus, number *bond) {
+    number w = weight_at(s->weights + at), x = weight_for_bonds(e, w, consensus);
+    /* absent in weights_for_bonds: a bond that is dropped */
+    mask there = from_u16(s->present + at) != 0;
+    if (e->penalty == 1) {
+        there &= (mask)(consensus != 0) | (mask)(w == 0);
+    } else if (e->penalty == 2) {
+        there &= x > 0;
+    }
+    *bond = where(there, old_bond(s->bonds + at));
+    return x;
+}
+
+INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
+                        int ragged) {
+    double *column = e->scratch; /* of `depth` vectors, and where alphas are computed some more */
+    const uint32_t *weights = s->weights + lane;
+    uint16_t *bonds = s->bonds + lane;
+    uint32_t depth = s->depth;
+    number alpha = splat(e->alpha), rest = splat(e->rest), sum = splat(0), lowest = splat(1);
+    if (e->liquid) {
+        uint32_t padded = (depth * LANES + ALPHAS - 1) / ALPHAS * ALPHAS / LANES;
+        for (uint32_t d = 0; d < padded; d++) {
+            number distance = splat(0);
+            if (d < depth) {
+                number b, w = liquid_weight(e, s, d * (size_t)SLICE + lane, consensus, &b);
+                mask bought = w >= b;
+                distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
+            }
+            store(column + d * (size_t)LANES, distance);
+        }
+        for (size_t at = 0; at < padded * (size_t)LANES; at += ALPHAS) {
+            PATH(alphas)(e, column + at);
+        }
+    }
+    const int liquid = e->liquid, full_penalty = e->penalty == 1;
+    for (uint32_t d = 0; d < depth; d++) {
+        size_t at = d * (size_t)SLICE;
+        number x;
+        if (liquid) {
+            number b, w = liquid_weight(e, s, at + lane, consensus, &b);
+            number a = load(column + d * (size_t)LANES);
+            x = least(splat(TWO_32), floor_mul(b, (TWO_32 - a) * UNIT) + floor_mul(w, a * UNIT));
+        } else {
+            number w = weight_at(weights + at);
+            w = full_penalty ? least(w, consensus) : weight_for_bonds(e, w, consensus);
+            x = floor_mul(w, alpha) + floor_mul(old_bond(bonds + at), rest);
+        }
+        store(column + d * (size_t)LANES, x);
+        lowest = least(lowest, x);
+        sum += x;
+        store_u16(bonds + at, x);
+    }
+    keep(s, lane, column, lowest);
+    normalized(e, s, lane, column, sum, incentive, ragged);
+}
+
+static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
+                        const double incentive[SLICE], const double rank[SLICE]) {
+    double old[SLICE];
+    for (unsigned lane = 0; lane < SLICE && !e->yuma3; lane += SCORES) {
+        scores sum = splat_scores(0); /* at most 65535 * 32767 */
+        for (uint32_t d = 0; d < s->depth; d++) {
+            sum += widen(s->bonds + d * (size_t)SLICE + lane);
+        }
+        for (unsigned k = 0; k < SCORES; k++) {
+            old[lane + k] = sum[k];
+        }
+    }
+    for (unsigned lane = 0; lane < SLICE; lane += LANES) {
+        number c = load(consensus + lane), i = load(incentive + lane);
+        if (e->yuma3) {
+            if (s->rows != NULL) {
+                bonds_yuma3(e, s, lane, c, i, 1);
+            } else {
+                bonds_yuma3(e, s, lane, c, i, 0);
+            }
+            continue;
+        }
+        number r = load(rank + lane), b = load(old + lane);
+        if (s->rows != NULL) {
+            if (e->penalty == 1) {
+                bonds_yuma2(e, s, lane, c, i, r, b, 1, 1);
+            } else {
+                bonds_yuma2(e, s, lane, c, i, r, b, 0, 1);
+            }
+        } else if (e->penalty == 1) {
+            bonds_yuma2(e, s, lane, c, i, r, b, 1, 0);
+        } else {
+            bonds_yuma2(e, s, lane, c, i, r, b, 0, 0);
+        }
+    }
+}
+
+const vector_path PATH(path) = {ISA, PATH(normalize), PATH(consensus), PATH(clip), PATH(alphas), PATH(bonds)};

@@ -1,0 +1,202 @@
+"""Consecutive epochs through the C kernel, many in a call: what `yuma_kernel.simulate` does with the backend "c"."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from yuma_kernel.kernel import native
+from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.simulation import STACKED, Plan, Simulation, finished
+from yuma_kernel.types import AnyArray, I64Array, SparseRows
+
+CHUNK: Final = 64
+"""Epochs in one call of the kernel, between two calls of `progress`."""
+
+KEPT_BYTES: Final = 2**24
+"""Of bonds that are to be kept and not yet copied, those of the epochs of one call."""
+
+_POINTER: Final = np.dtype(f"u{ffi.sizeof('void *')}")
+_ROWS: Final = ("indptr", "uid", "value")
+
+
+def _members(ctype: str, **formats: Any) -> np.dtype[Any]:
+    """Members of a struct as NumPy sees an array of it; two underscores go into a struct in the struct."""
+    return np.dtype(
+        {
+            "names": list(formats),
+            "formats": list(formats.values()),
+            "offsets": [ffi.offsetof(ctype, *name.split("__")) for name in formats],
+            "itemsize": ffi.sizeof(ctype),
+        }
+    )
+
+
+_STATES: Final = _members(
+    "yuma_state",
+    n=np.uint32,
+    owner_uid=np.int32,
+    current_block=np.uint64,
+    last_mechanism_step_block=np.uint64,
+    **{f"{rows}__{part}": _POINTER for rows in ("weights", "bonds") for part in _ROWS},
+    **dict.fromkeys(("total_stake", "last_update", "block_at_registration", "commit_block", "validator_permit"), _POINTER),
+)
+_RESULTS: Final = _members("yuma_result", **dict.fromkeys((*STACKED, *(f"bonds_{part}" for part in _ROWS)), _POINTER))
+
+
+def _address(array: AnyArray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+class _Bonds:
+    """Where epochs after each other store their bonds, by turns: two or more."""
+
+    def __init__(self, n: int, room: int, turns: int) -> None:
+        self.n, self.room, self.turns = n, room, turns
+        self.parts: dict[str, AnyArray] = {
+            "indptr": np.empty((turns, n + 1), np.uint32),
+            "uid": np.empty((turns, max(1, room)), np.uint16),
+            "value": np.empty((turns, max(1, room)), np.uint16),
+        }
+
+    def addresses(self, epochs: I64Array) -> dict[str, AnyArray]:
+        return {part: _address(every) + epochs % self.turns * every.strides[0] for part, every in self.parts.items()}
+
+    def entries(self, epoch: int) -> int:
+        return int(self.parts["indptr"][epoch % self.turns, -1])
+
+    def rows(self, epoch: int) -> SparseRows:
+        indptr, uid, value = (self.parts[part][epoch % self.turns] for part in _ROWS)
+        entries = self.entries(epoch)
+        return SparseRows._trusted(indptr.copy(), uid[:entries].copy(), value[:entries].copy())
+
+    def grown(self, room: int, epoch: int) -> _Bonds:
+        """More room, with what `epoch` stored."""
+        grown = _Bonds(self.n, room, self.turns)
+        for part, every in self.parts.items():
+            grown.parts[part][epoch % self.turns, : every.shape[1]] = every[epoch % self.turns]
+        return grown
+
+
+class Run:
+    """The structs of a chunk of epochs, filled for one chunk after the other."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.n = plan, plan.state.n
+        self.most_weights = max(rows.uid.size for rows in plan.weights)
+        # bonds stand where bonds or weights stood: with weights that are held there are never more than these
+        room = plan.state.bonds.uid.size + 2 * self.most_weights
+        # a call ends before the turn of an epoch comes again whose bonds are not yet copied
+        turns = max(2, min(CHUNK + 1, KEPT_BYTES // (4 * room + 1))) if plan.keep_bonds else 2
+        self.chunk = turns - 1 if plan.keep_bonds else CHUNK
+        self.bonds = _Bonds(self.n, room, turns)
+        self.kept_bonds: list[SparseRows] = []
+        kept = len(plan.kept())
+        self.stacked = {name: np.empty((kept, self.n), native.DTYPES[name]) for name in STACKED}
+        # of epochs that are not kept; two rows by turns, as an epoch reads the permits of the one before it
+        self.unkept = {name: np.empty((2, self.n), native.DTYPES[name]) for name in STACKED}
+        self.last_permit = 0  # where it is, of the epoch before the chunk
+
+        self.states, self.results = ffi.new("yuma_state[]", CHUNK), ffi.new("yuma_result[]", CHUNK)
+        self.given = np.frombuffer(ffi.buffer(self.states), _STATES)
+        self.taken = np.frombuffer(ffi.buffer(self.results), _RESULTS)
+        self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", CHUNK), ffi.new("uint64_t[]", CHUNK)
+        self.done = ffi.new("uint32_t *")
+        self.weights = {part: np.array([_address(getattr(rows, part)) for rows in plan.weights], _POINTER) for part in _ROWS}
+        self.scalars = {name: np.array(items, np.uint64) for name, items in plan.scalars.items()}
+        self.given["n"], self.given["owner_uid"] = self.n, native._owner(plan.state.owner_uid)
+        for k in range(CHUNK):
+            self.rules[k], self.amounts[k] = native._hyperparameters(plan.hyperparameters[0]), plan.emission[0]
+
+    def finish(self) -> Simulation:
+        plan = self.plan
+        for begin in range(0, plan.epochs, self.chunk):
+            count = min(self.chunk, plan.epochs - begin)
+            self._fill(np.arange(begin, begin + count))
+            self._compute(begin, count)
+            self.last_permit = int(self.taken["validator_permit"][count - 1])
+            if plan.progress is not None:
+                plan.progress(begin + count, plan.epochs)
+        last = plan.epochs - 1
+        kept = plan.epochs % plan.every == 0
+        permit = self.stacked["validator_permit"][-1] if kept else self.unkept["validator_permit"][last % 2]
+        return finished(plan, plan.kept(), self.stacked, self.kept_bonds, self.bonds.rows(last), permit)
+
+    def _fill(self, epochs: I64Array) -> None:
+        """The structs of these epochs, whose bonds and permits are those of the epoch before unless they are given."""
+        plan, count = self.plan, epochs.size
+        part_of = slice(count)
+        for part, addresses in self.weights.items():
+            self.given[f"weights__{part}"][part_of] = addresses[epochs] if addresses.size > 1 else addresses[0]
+            self.given[f"bonds__{part}"][part_of] = 0
+        for name, items in self.scalars.items():
+            self.given[name][part_of] = items[epochs] if items.size > 1 else items[0]
+        for name, stack in plan.arrays.items():
+            if stack is None:
+                self.given[name][part_of] = 0
+            else:
+                self.given[name][part_of] = _address(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
+        begin, end = int(epochs[0]), int(epochs[-1]) + 1
+        if len(plan.hyperparameters) > 1:
+            self.rules[0:count] = [native._hyperparameters(h) for h in plan.hyperparameters[begin:end]]
+        if len(plan.emission) > 1:
+            self.amounts[0:count] = list(plan.emission[begin:end])
+        kept, row = (epochs + 1) % plan.every == 0, (epochs + 1) // plan.every - 1
+        for name in STACKED:
+            stack, other = self.stacked[name], self.unkept[name]
+            self.taken[name][part_of] = np.where(
+                kept, _address(stack) + row * stack.strides[0], _address(other) + epochs % 2 * other.strides[0]
+            )
+        self._place_bonds(epochs, 0)
+
+    def _place_bonds(self, epochs: I64Array, at: int) -> None:
+        for part, addresses in self.bonds.addresses(epochs).items():
+            self.taken[f"bonds_{part}"][at : at + epochs.size] = addresses
+
+    def _carry(self, at: int, epoch: int) -> None:
+        """The first epoch of a call finds its bonds and permits named: those of the epoch before, if there is one."""
+        plan = self.plan
+        if epoch == 0:
+            bonds = {part: _address(getattr(plan.state.bonds, part)) for part in _ROWS}
+            permit = _address(plan.state.validator_permit)
+        else:
+            bonds = {part: int(found[0]) for part, found in self.bonds.addresses(np.array([epoch - 1])).items()}
+            permit = self.last_permit if at == 0 else int(self.taken["validator_permit"][at - 1])
+        for part, address in bonds.items():
+            self.given[f"bonds__{part}"][at] = address
+        if plan.arrays["validator_permit"] is None:
+            self.given["validator_permit"][at] = permit
+
+    def _compute(self, begin: int, count: int) -> None:
+        at = copied = 0
+        while True:
+            self._carry(at, begin + at)
+            workspace = native._workspace(lib.yuma_workspace(self.n, self.most_weights, self.bonds.room))
+            status = lib.yuma_simulate(
+                count - at,
+                self.states + at,
+                self.rules + at,
+                self.amounts + at,
+                self.results + at,
+                self.bonds.room,
+                native.selected_mask(),
+                workspace,
+                len(workspace),
+                self.done,
+            )
+            at += self.done[0]
+            self._keep_bonds(begin + copied, begin + at)
+            copied = at
+            if status != lib.YUMA_ERROR_ROOM:
+                native._check(status)
+                return
+            # weights that are new in every epoch may leave bonds in ever more places
+            epoch = begin + at
+            before = self.plan.state.bonds.uid.size if epoch == 0 else self.bonds.entries(epoch - 1)
+            self.bonds = self.bonds.grown(2 * (before + self.most_weights), epoch - 1)
+            self._place_bonds(np.arange(epoch, begin + count), at)
+
+    def _keep_bonds(self, first: int, end: int) -> None:
+        if self.plan.keep_bonds:
+            self.kept_bonds += [self.bonds.rows(k) for k in range(first, end) if (k + 1) % self.plan.every == 0]

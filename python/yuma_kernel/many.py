@@ -1,0 +1,172 @@
+"""Many epochs in one call: of many subnets, or of one under many hyperparameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, cast, overload
+
+from yuma_kernel.epoch import Backend, load_backend
+from yuma_kernel.errors import InputError
+from yuma_kernel.types import U64_MAX, EpochResult, Hyperparameters, SubnetState, boolean, each_u64, integer
+
+_MAX_THREADS = 1024
+_BATCH = 16
+
+
+def _available_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has none
+        return os.cpu_count() or 1
+
+
+def _sequence(name: str, value: object, single: type) -> list[object] | None:
+    """The items of an argument that may be a single one: then None."""
+    if isinstance(value, single) and not isinstance(value, Sequence):
+        return None
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InputError(name, f"expected {single.__name__} or a sequence of them, got {type(value).__name__}")
+    return list(value)
+
+
+def _count(lists: dict[str, list[object] | None]) -> int:
+    lengths = {name: len(items) for name, items in lists.items() if items is not None}
+    if not lengths:
+        return 1
+    first, count = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != count:
+            raise InputError(name, f"expected {count} of them, as {first} has, got {length}")
+    return count
+
+
+def _checked(name: str, index: int, item: object, kind: type) -> None:
+    if not isinstance(item, kind):
+        raise InputError(name, f"expected {kind.__name__}, got {type(item).__name__}", index)
+
+
+class _Call:
+    """One epoch of the batch: what it takes, or why it cannot be computed."""
+
+    def __init__(self, index: int, state: object, hyperparameters: object, emission: object) -> None:
+        self.error: InputError | None = None
+        try:
+            _checked("states", index, state, SubnetState)
+            _checked("hyperparameters", index, hyperparameters, Hyperparameters)
+        except InputError as error:
+            self.error = error
+        self.state, self.hyperparameters, self.emission = state, hyperparameters, emission
+
+
+def _batches(indices: list[int], workers: int) -> Iterator[list[int]]:
+    """What a thread takes at a time: one that came back for each epoch would wait for the GIL as often. So small that the
+    threads end nearly together. The iterator of a list hands its items out one by one, whatever thread asks."""
+    size = max(1, min(_BATCH, len(indices) // (4 * max(1, workers))))
+    return iter([indices[k : k + size] for k in range(0, len(indices), size)])
+
+
+def _computed(backend: Backend, calls: Sequence[_Call], trace: bool) -> Sequence[EpochResult]:
+    inputs: list[Any] = [(call.state, call.hyperparameters, call.emission) for call in calls]
+    epochs = None if trace else getattr(backend, "epochs", None)
+    if epochs is not None:
+        return cast("list[EpochResult]", epochs(inputs))
+    return [backend.epoch(state, hyperparameters, emission, trace) for state, hyperparameters, emission in inputs]
+
+
+@overload
+def epoch_many(
+    states: SubnetState | Iterable[SubnetState],
+    hyperparameters: Hyperparameters | Iterable[Hyperparameters],
+    *,
+    emission: int | Iterable[int] = 0,
+    backend: str | None = None,
+    trace: bool = False,
+    threads: int | None = None,
+    return_errors: Literal[False] = False,
+) -> list[EpochResult]: ...
+
+
+@overload
+def epoch_many(
+    states: SubnetState | Iterable[SubnetState],
+    hyperparameters: Hyperparameters | Iterable[Hyperparameters],
+    *,
+    emission: int | Iterable[int] = 0,
+    backend: str | None = None,
+    trace: bool = False,
+    threads: int | None = None,
+    return_errors: bool,
+) -> list[EpochResult | InputError]: ...
+
+
+def epoch_many(
+    states: SubnetState | Iterable[SubnetState],
+    hyperparameters: Hyperparameters | Iterable[Hyperparameters],
+    *,
+    emission: int | Iterable[int] = 0,
+    backend: str | None = None,
+    trace: bool = False,
+    threads: int | None = None,
+    return_errors: bool = False,
+) -> list[EpochResult] | list[EpochResult | InputError]:
+    """Many epochs, each as `epoch` computes it, spread over threads that run without the GIL.
+
+    Args:
+        states, hyperparameters, emission (u64, rao): one for all epochs, or one for each; what is for each has the same
+            length. One state with a sequence of hyperparameters gives variants of one subnet.
+        backend, trace: as for `epoch`.
+        threads: at most so many, 1 to 1024; None: as many as this process has cores. The results do not depend on it.
+        return_errors: a state or hyperparameters that cannot be computed have their InputError in their place among the
+            results, and the others are computed all the same. Otherwise it is raised before anything is computed.
+
+    Returns:
+        The results in the order of the inputs.
+
+    Raises:
+        InputError: naming the argument and, of a sequence, the index. BackendUnavailable: as for `epoch`.
+    """
+    amounts = each_u64("emission", emission, None)
+    if amounts is None:
+        emission = integer("emission", emission, 0, U64_MAX)
+    lists: dict[str, list[object] | None] = {
+        "states": _sequence("states", states, SubnetState),
+        "hyperparameters": _sequence("hyperparameters", hyperparameters, Hyperparameters),
+        "emission": None if amounts is None else list(amounts),
+    }
+    count = _count(lists)
+    columns = zip(
+        *(
+            [single] * count if items is None else items
+            for items, single in zip(lists.values(), (states, hyperparameters, emission), strict=True)
+        ),
+        strict=True,
+    )
+    calls = [_Call(index, *arguments) for index, arguments in enumerate(columns)]
+    trace, return_errors = boolean("trace", trace), boolean("return_errors", return_errors)
+    workers = _available_cores() if threads is None else integer("threads", threads, 1, _MAX_THREADS)
+    if not return_errors:
+        for call in calls:
+            if call.error is not None:
+                raise call.error
+    module = load_backend(backend)
+    results: list[EpochResult | InputError | None] = [call.error for call in calls]
+    good = [index for index, call in enumerate(calls) if call.error is None]
+    workers = min(workers, len(good))
+    batches = _batches(good, workers)
+
+    def work() -> None:
+        for batch in batches:
+            for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
+                results[index] = result
+
+    if workers <= 1:
+        work()
+    else:
+        with ThreadPoolExecutor(workers - 1, "yuma-kernel") as pool:
+            others = [pool.submit(work) for _ in range(workers - 1)]
+            work()  # this thread is one of them
+            for other in others:
+                other.result()
+    return results  # type: ignore[return-value]

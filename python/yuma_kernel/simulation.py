@@ -1,0 +1,312 @@
+"""Consecutive epochs of one subnet, each starting from the bonds and permits that the one before it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from yuma_kernel.epoch import Backend, load_backend
+from yuma_kernel.errors import InputError
+from yuma_kernel.types import (
+    U64_MAX,
+    AnyArray,
+    BoolArray,
+    EpochResult,
+    Hyperparameters,
+    I64Array,
+    SparseRows,
+    SubnetState,
+    U16Array,
+    U64Array,
+    _Value,
+    array,
+    boolean,
+    each_u64,
+    freeze,
+    integer,
+    stored_rows,
+    total_stake_array,
+)
+
+MAX_EPOCHS: Final = 2**31 - 1
+STACKED: Final = tuple(f.name for f in fields(EpochResult) if f.name not in ("bonds", "trace"))
+"""The outputs of an epoch that a simulation stacks: all but the bonds."""
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulation(_Value):
+    """What consecutive epochs stored. Of the kept epochs, K in number, each array holds a row.
+
+    Attributes:
+        epochs: int64[K], which epochs the rows are of, counted from 0.
+        active, validator_permit: bool[K, n].
+        stake_weight, consensus, validator_trust, incentive, dividends: uint16[K, n], proportions, 65535 for 1.
+        server_emission, validator_emission, emission: uint64[K, n], rao.
+        bonds: of each kept epoch the bonds that it stored, or None where they were not asked for.
+        state: the subnet as the epoch after the last one finds it: its bonds and its permits.
+    """
+
+    epochs: I64Array
+    active: BoolArray
+    stake_weight: U16Array
+    validator_permit: BoolArray
+    consensus: U16Array
+    validator_trust: U16Array
+    incentive: U16Array
+    dividends: U16Array
+    server_emission: U64Array
+    validator_emission: U64Array
+    emission: U64Array
+    bonds: tuple[SparseRows, ...] | None
+    state: SubnetState
+
+    def __repr__(self) -> str:
+        return f"Simulation(kept={len(self)}, n={self.state.n})"
+
+    def __len__(self) -> int:
+        """The number of kept epochs."""
+        return int(self.epochs.size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        plain = (getattr(self, f.name) for f in fields(self))
+        return _rebuilt, tuple(np.array(value) if isinstance(value, np.ndarray) else value for value in plain)
+
+
+def _rebuilt(*values: Any) -> Simulation:
+    held: list[Any] = [freeze(value) if isinstance(value, np.ndarray) else value for value in values]
+    return Simulation(*held)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backend is given: every input of every epoch, validated. `None` for what is carried from the epoch before."""
+
+    state: SubnetState
+    epochs: int
+    every: int
+    keep_bonds: bool
+    weights: Sequence[SparseRows]  # one, or one an epoch, and so the next three
+    hyperparameters: Sequence[Hyperparameters]
+    emission: Sequence[int]
+    scalars: dict[str, Sequence[int]]
+    arrays: dict[str, AnyArray | None]  # [epochs, n, ...] or, with a first axis of 1, held
+    progress: Progress | None
+
+    def of(self, items: Sequence[Any], epoch: int) -> Any:
+        """An item of a sequence that is of one or of all epochs."""
+        return items[epoch if len(items) > 1 else 0]
+
+    def array_of(self, name: str, epoch: int) -> AnyArray | None:
+        stack = self.arrays[name]
+        return None if stack is None else stack[epoch if len(stack) > 1 else 0]
+
+    def kept(self) -> range:
+        return range(self.every - 1, self.epochs, self.every)
+
+
+def simulate(
+    state: SubnetState,
+    hyperparameters: Hyperparameters | Sequence[Hyperparameters],
+    *,
+    epochs: int,
+    weights: SparseRows | Sequence[SparseRows] | None = None,
+    total_stake: npt.ArrayLike | None = None,
+    last_update: npt.ArrayLike | None = None,
+    block_at_registration: npt.ArrayLike | None = None,
+    commit_block: npt.ArrayLike | None = None,
+    validator_permit: npt.ArrayLike | None = None,
+    current_block: int | Sequence[int] | None = None,
+    last_mechanism_step_block: int | Sequence[int] | None = None,
+    emission: int | Sequence[int] = 0,
+    every: int = 1,
+    bonds: bool = False,
+    progress: Progress | None = None,
+    backend: str | None = None,
+) -> Simulation:
+    """Consecutive epochs: each finds the bonds and the permits that the one before it stored (section 8).
+
+    What is not given is held as it stands in `state`; what is given has one item for each epoch. Nothing else moves by
+    itself: blocks stand still where `current_block` is not given.
+
+    Args:
+        state: the subnet when the first epoch begins.
+        hyperparameters: for all epochs, or one for each.
+        epochs: how many.
+        weights: SparseRows of uint16 for each epoch; one alone is held.
+        total_stake: uint64[epochs, n, 2], I64F64 bits.
+        last_update, block_at_registration, commit_block: uint64[epochs, n], blocks.
+        validator_permit: bool[epochs, n], in place of the permits that the epochs store.
+        current_block, last_mechanism_step_block: u64 for each epoch, blocks; one alone is held.
+        emission: u64, rao, for all epochs or for each.
+        every: only every so many-th epoch is kept: those of index every - 1, 2 * every - 1, and so on.
+        bonds: whether the bonds of the kept epochs are kept too. Those of the last epoch stand in `Simulation.state` anyhow.
+        progress: called with the number of epochs computed and of all, now and then and at the end; what it raises ends
+            the simulation.
+        backend: as for `epoch`.
+
+    Raises:
+        InputError: naming the argument, and the epoch as the first index. BackendUnavailable: as for `epoch`.
+    """
+    if not isinstance(state, SubnetState):
+        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+    count = integer("epochs", epochs, 1, MAX_EPOCHS)
+    n = state.n
+
+    def stack(name: str, given: object, dtype: npt.DTypeLike) -> AnyArray | None:
+        if given is not None:
+            return array(name, given, dtype, (count, n))
+        held: AnyArray | None = getattr(state, name)
+        return None if held is None else held[None]
+
+    def scalars(name: str, given: object, held: int) -> tuple[int, ...]:
+        value = held if given is None else given
+        return each_u64(name, value, count) or (integer(name, value, 0, U64_MAX),)
+
+    plan = Plan(
+        state=state,
+        epochs=count,
+        every=integer("every", every, 1, MAX_EPOCHS),
+        keep_bonds=boolean("bonds", bonds),
+        weights=_weights(weights, state, count),
+        hyperparameters=_hyperparameters(hyperparameters, count),
+        emission=scalars("emission", emission, 0),
+        scalars={
+            "current_block": scalars("current_block", current_block, state.current_block),
+            "last_mechanism_step_block": scalars(
+                "last_mechanism_step_block", last_mechanism_step_block, state.last_mechanism_step_block
+            ),
+        },
+        arrays={
+            "total_stake": state.total_stake[None] if total_stake is None else _stakes(total_stake, count, n),
+            "last_update": stack("last_update", last_update, np.uint64),
+            "block_at_registration": stack("block_at_registration", block_at_registration, np.uint64),
+            "commit_block": stack("commit_block", commit_block, np.uint64),
+            "validator_permit": None if validator_permit is None else stack("validator_permit", validator_permit, np.bool_),
+        },
+        progress=_callable(progress),
+    )
+    module = load_backend(backend)
+    run: Callable[[Plan], Simulation] | None = getattr(module, "simulate", None)
+    return run(plan) if run is not None else _stepwise(plan, module)
+
+
+def _callable(progress: object) -> Any:
+    if progress is not None and not callable(progress):
+        raise InputError("progress", f"expected a callable, got {type(progress).__name__}")
+    return progress
+
+
+def _items(name: str, value: Any, count: int) -> list[Any]:
+    """One item, or one for each epoch."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, SparseRows, np.ndarray)):
+        return [value]
+    items = list(value)
+    if len(items) != count:
+        raise InputError(name, f"expected one for each of {count} epochs, got {len(items)}")
+    return items
+
+
+def _hyperparameters(value: object, count: int) -> list[Hyperparameters]:
+    items = _items("hyperparameters", value, count)
+    for k, item in enumerate(items):
+        if not isinstance(item, Hyperparameters):
+            where = k if len(items) > 1 else None
+            raise InputError("hyperparameters", f"expected Hyperparameters, got {type(item).__name__}", where)
+    return items
+
+
+def _weights(value: object, state: SubnetState, count: int) -> list[SparseRows]:
+    if value is None:
+        return [state.weights]
+    # a CSR matrix is no sequence of rows
+    items = [value] if hasattr(value, "indptr") else _items("weights", value, count)
+    checked = []
+    for k, item in enumerate(items):
+        where = "weights" if len(items) == 1 else f"weights[{k}]"
+        rows = stored_rows(where, item)
+        if rows.n != state.n:
+            raise InputError(where, f"expected {state.n} rows, as the state has, got {rows.n}")
+        checked.append(rows)
+    return checked
+
+
+def _stakes(value: object, count: int, n: int) -> AnyArray:
+    stack = array("total_stake", value, np.uint64, (count, n, 2))
+    k = 0
+    try:
+        for k in range(count):
+            total_stake_array(stack[k], n)
+    except InputError as error:
+        at = (error.index,) if isinstance(error.index, int) else ()
+        raise InputError("total_stake", error.rule, (k, *at)) from None
+    return stack
+
+
+def _stepwise(plan: Plan, backend: Backend) -> Simulation:
+    """By one call of the backend an epoch."""
+    kept = plan.kept()
+    state, result = plan.state, None
+    rows: dict[str, list[AnyArray]] = {name: [] for name in STACKED}
+    bonds: list[SparseRows] = []
+    for k in range(plan.epochs):
+        state = _next(plan, k, state, result)
+        result = backend.epoch(state, plan.of(plan.hyperparameters, k), plan.of(plan.emission, k), False)
+        if (k + 1) % plan.every == 0:
+            for name, row in rows.items():
+                row.append(getattr(result, name))
+            if plan.keep_bonds:
+                bonds.append(result.bonds)
+        if plan.progress is not None:
+            plan.progress(k + 1, plan.epochs)
+    stacked = {
+        name: np.stack(row) if row else np.empty((0, state.n), getattr(result, name).dtype) for name, row in rows.items()
+    }
+    assert result is not None
+    return finished(plan, kept, stacked, bonds, result.bonds, result.validator_permit)
+
+
+def _next(plan: Plan, k: int, before: SubnetState, result: EpochResult | None) -> SubnetState:
+    """The subnet as epoch k finds it."""
+    permit = plan.array_of("validator_permit", k)
+    if permit is None:
+        permit = before.validator_permit if result is None else result.validator_permit
+    return SubnetState(
+        weights=plan.of(plan.weights, k),
+        bonds=before.bonds if result is None else result.bonds,
+        validator_permit=permit,
+        owner_uid=before.owner_uid,
+        **{name: plan.array_of(name, k) for name in plan.arrays if name != "validator_permit"},  # type: ignore[arg-type]
+        **{name: plan.of(items, k) for name, items in plan.scalars.items()},
+    )
+
+
+def finished(
+    plan: Plan,
+    kept: range,
+    stacked: dict[str, AnyArray],
+    bonds: list[SparseRows],
+    last_bonds: SparseRows,
+    last_permit: BoolArray,
+) -> Simulation:
+    """The simulation of what a backend computed; the arrays have no other owner."""
+    last = plan.epochs - 1
+    state = SubnetState(
+        weights=plan.of(plan.weights, last),
+        bonds=last_bonds,
+        validator_permit=last_permit,
+        owner_uid=plan.state.owner_uid,
+        **{name: plan.array_of(name, last) for name in plan.arrays if name != "validator_permit"},  # type: ignore[arg-type]
+        **{name: plan.of(items, last) for name, items in plan.scalars.items()},
+    )
+    return Simulation(
+        epochs=freeze(np.array(kept, np.int64)),
+        bonds=tuple(bonds) if plan.keep_bonds else None,
+        state=state,
+        **{name: freeze(stack) for name, stack in stacked.items()},
+    )
