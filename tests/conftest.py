@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import yuma_kernel as yk
+from variants import VARIANTS, using
 from yuma_kernel.epoch import load_backend
 
 
@@ -42,6 +44,27 @@ def backends() -> list[str]:
         with contextlib.suppress(yk.BackendUnavailable):
             load_backend(name)
             available.append(name)
+    return available
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each backend, and of the C backend each instruction set in turn; selected while the test runs."""
+    _available(request.param.partition("/")[0])
+    with using(request.param):
+        yield request.param
+
+
+@pytest.fixture(scope="session")
+def variants() -> list[str]:
+    """Every variant whose backend is here."""
+    available = []
+    for name in VARIANTS:
+        try:
+            load_backend(name.partition("/")[0])
+        except yk.BackendUnavailable:
+            continue
+        available.append(name)
     return available
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
+import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import yuma_kernel as yk
@@ -43,6 +48,110 @@ def test_processes(compiled: str, start: str) -> None:
     expected = [computed((case, compiled)) for case in cases]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(start)) as pool:
         assert list(pool.map(computed, [(case, compiled) for case in cases])) == expected
+
+
+def some_sizes() -> list[yk.SubnetState]:
+    """Subnets of such sizes that a thread's workspace grows, and is larger than needed, in turn."""
+    out = []
+    for n in (1, 300, 2, 120, 7, 64):
+        rows = yk.SparseRows.from_rows([[((i + k) % n, 1 + (i * k) % 65535) for k in range(0, n, 3)] for i in range(n)])
+        blocks = [9] * n
+        out.append(yk.SubnetState(rows, rows, yk.stake_from_rao(range(1, n + 1)), blocks, [1] * n, [True] * n, 10))
+    return out
+
+
+def test_many_threads_on_many_sizes(compiled: str) -> None:
+    """All at once, on inputs that they share, in orders of their own, the stages among the epochs."""
+    states, rules = some_sizes(), yk.Hyperparameters(liquid_alpha=True)
+    expected = [yk.epoch(state, rules, emission=10**9, backend=compiled, trace=True) for state in states]
+    consensus = [result.trace["consensus"] for result in expected if result.trace is not None]
+    together = threading.Barrier(12)
+
+    def work(seed: int) -> int:
+        order = random.Random(seed)
+        together.wait()
+        for _ in range(40):
+            at = order.randrange(len(states))
+            result = yk.epoch(states[at], rules, emission=10**9, backend=compiled, trace=True)
+            assert result == expected[at]
+            assert result.trace is not None
+            stage = yk.stages.consensus(
+                result.trace["weights"],  # type: ignore[arg-type]
+                result.trace["active_stake"],
+                rules.kappa,
+                backend=compiled,
+            )
+            assert np.array_equal(stage, consensus[at])  # type: ignore[arg-type]
+        return seed
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(work, range(12))) == list(range(12))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_while_other_threads_compute(compiled: str) -> None:
+    states, rules = some_sizes(), yk.Hyperparameters()
+    expected = [yk.epoch(state, rules, backend=compiled) for state in states]
+    done = threading.Event()
+
+    def busy() -> None:
+        while not done.is_set():
+            yk.epoch(states[1], rules, backend=compiled)
+
+    threads = [threading.Thread(target=busy) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:  # nothing but the epochs, and out: what pytest holds is the parent's
+                code = 1
+                try:
+                    code = 0 if [yk.epoch(state, rules, backend=compiled) for state in states] == expected else 2
+                finally:
+                    os._exit(code)
+            for _ in range(600):
+                pid, status = os.waitpid(child, os.WNOHANG)
+                if pid:
+                    break
+                time.sleep(0.1)
+            else:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                pytest.fail("the child hangs")
+            assert os.waitstatus_to_exitcode(status) == 0
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+SUBINTERPRETER = """
+import sys
+import yuma_kernel as yk
+inner = "import yuma_kernel.kernel._yuma"
+try:
+    if sys.version_info >= (3, 13):
+        import _interpreters
+        failure = _interpreters.exec(_interpreters.create("isolated"), inner)
+        print("refused" if failure is not None and "ImportError" in failure.formatted else failure)
+    else:
+        import _xxsubinterpreters
+        _xxsubinterpreters.run_string(_xxsubinterpreters.create(isolated=True), inner)
+except Exception as error:
+    print("refused" if "ImportError" in str(error) else error)
+rows = yk.SparseRows.empty(2)
+state = yk.SubnetState(rows, rows, yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10)
+print(yk.epoch(state, yk.Hyperparameters()).validator_permit.sum())
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="an interpreter with a GIL of its own needs Python 3.12")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there, whether NumPy and cffi load is theirs to say")
+def test_a_subinterpreter_is_refused_and_the_first_goes_on() -> None:
+    done = python(SUBINTERPRETER)
+    assert done.stdout.split() == ["refused", "2"], done.stderr
 
 
 def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]:

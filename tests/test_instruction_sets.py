@@ -1,0 +1,174 @@
+"""The instruction sets of the C kernel against the portable one, on subnets too large for the reference to take often: more
+than one slice of columns, full and ragged layouts, and everything that sits on a bound of docs/numerics.md."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import yuma_kernel as yk
+from variants import VARIANTS, arrays, computes, using
+from yuma_kernel.epoch import load_backend
+
+SETS = [name for name in VARIANTS if name.startswith("c/") and name != "c/portable"]
+ROUNDS = int(os.environ.get("YUMA_SUBNETS", "300"))
+
+native: Any = load_backend("c")
+
+
+def _rows(random: np.random.Generator, n: int, rows: int, kind: str) -> yk.SparseRows:
+    values = random.choice([0, 1, 2, 100, 32767, 32768, 65534, 65535], (n, n), p=[0.2, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1, 0.1])
+    if random.random() < 0.5:
+        values = random.integers(0, 65536, (n, n))
+    if kind == "equal":
+        values[:] = random.integers(1, 65536)
+    if kind == "agreed":  # close to each other, so that the median has to look closely
+        values = np.clip(random.integers(1, 60000, n)[None, :] + random.integers(-3, 4, (n, n)), 0, 65535)
+    density = {"full": 1.0, "most": 0.9, "half": 0.5, "few": 0.05, "single": 0.0}.get(kind, random.random())
+    there = random.random((n, n)) < density
+    if kind == "single":
+        there[np.arange(n), random.integers(0, max(1, n // 8), n)] = True
+    if kind == "columns":  # some columns full, the others empty or nearly so
+        there = random.random((n, n)) < np.where(random.random(n) < 0.3, 0.95, 0.02)[None, :]
+    there[random.permutation(n)[rows:]] = False
+    out = []
+    shuffled = random.random() < 0.2
+    for i in range(n):
+        uids = np.flatnonzero(there[i])
+        if shuffled and random.random() < 0.5:
+            random.shuffle(uids)
+        out.append([(int(j), int(values[i, j])) for j in uids])
+    return yk.SparseRows.from_rows(out)
+
+
+KINDS = ("full", "most", "half", "few", "single", "columns", "equal", "agreed", "any")
+
+
+def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        n = int(random.choice([1, 2, 3, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130]))
+        rows = int(random.integers(1, n + 1))
+        weights = _rows(random, n, rows, str(random.choice(KINDS)))
+        bonds = weights if random.random() < 0.3 else _rows(random, n, rows, str(random.choice(KINDS)))
+        stake = np.zeros(n, np.int64)
+        kind = random.integers(5)
+        stake[:] = random.pareto(0.7, n) * 1e9 if kind else 1  # dust and whales, or equal
+        if kind == 1:
+            stake[:-1] = 0  # a lone validator
+        if kind == 2:
+            stake[random.random(n) < 0.7] = 0
+        blocks = random.random() < 0.5
+        state = yk.SubnetState(
+            weights=weights,
+            bonds=bonds,
+            total_stake=yk.stake_from_rao(stake),
+            last_update=random.integers(90, 120, n) if blocks else np.full(n, 1000),
+            block_at_registration=random.integers(80, 115, n) if blocks else np.zeros(n, np.int64),
+            validator_permit=random.random(n) < random.choice([0.5, 1.0]),
+            current_block=110,
+            last_mechanism_step_block=int(random.choice([0, 100])),
+            owner_uid=None if random.random() < 0.5 else int(random.integers(n)),
+            commit_block=None if random.random() < 0.5 else random.integers(80, 120, n),
+        )
+        high = int(random.integers(65536))
+        yield (
+            state,
+            yk.Hyperparameters(
+                kappa=int(random.choice([0, 1, 32767, 65534, 65535, high])),
+                bonds_penalty=int(random.choice([0, 1, 30000, 65534, 65535])),
+                bonds_moving_average=int(random.choice([0, 1, 900_000, 999_999, 1_000_000])),
+                yuma3=bool(random.random() < 0.7),
+                liquid_alpha=bool(random.random() < 0.6),
+                alpha_low=int(random.choice([0, 45875, high, 65535])),
+                alpha_high=int(random.choice([0, 58982, 65535])),
+                alpha_sigmoid_steepness=int(
+                    random.choice([-2801, -2800, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800, 2801, 32767])
+                ),
+                max_allowed_validators=int(random.integers(0, n + 2)),
+                activity_cutoff=int(random.choice([5, 5000])),
+                tempo=int(random.choice([5, 360])),
+            ),
+        )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_subnets(name: str) -> None:
+    moved = 0
+    for seed, (state, hyperparameters) in enumerate(subnets(ROUNDS)):
+        with using("c/portable"):
+            expected = yk.epoch(state, hyperparameters, emission=10**12)
+        with using(name):
+            got = yk.epoch(state, hyperparameters, emission=10**12)
+        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+        assert difference is None, f"seed {seed}: {difference}"
+        assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
+        moved += bool(got.dividends.any()) and bool(got.consensus.any())
+    assert moved > ROUNDS // 5  # the subnets are not all idle
+
+
+def _ascending(rows: yk.SparseRows) -> bool:
+    key = rows.entry_rows() * 32768 + rows.uid
+    return bool((key[1:] > key[:-1]).all())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_who_computes(name: str) -> None:
+    """A set computes what is asked of it, but for the inputs that csrc/yuma.h names."""
+    own = others = 0
+    for seed, (state, h) in enumerate(subnets(ROUNDS)):
+        liquid = h.yuma3 and h.liquid_alpha
+        outside = liquid and not (
+            abs(h.alpha_sigmoid_steepness) <= 2800 and _ascending(state.weights) and _ascending(state.bonds)
+        )
+        if computes(name, state, h):
+            own += 1
+            assert not (liquid and abs(h.alpha_sigmoid_steepness) > 2800), f"seed {seed}"
+        else:
+            others += 1
+            empty = state.weights.uid.size + state.bonds.uid.size == 0
+            no_permit = not state.validator_permit.any() and state.bonds.uid.size == 0
+            assert outside or empty or no_permit or state.n <= 3, f"seed {seed}: {state} {h}"
+    assert own > others > 0
+
+
+def _run(environment: str) -> subprocess.CompletedProcess[str]:
+    program = "import yuma_kernel.kernel.native as k; print(k.selected_instruction_set(), *k.instruction_sets())"
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "YUMA_KERNEL_ISA": environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_environment() -> None:
+    sets = native.instruction_sets()
+    assert sets[0] == "portable"
+    assert _run("").stdout.split() == [sets[-1], *sets]
+    for name in sets:
+        assert _run(name).stdout.split() == [name, *sets]
+    assert _run("portable, " + sets[-1]).stdout.split()[0] == sets[-1]
+    unknown = _run("mmx")
+    assert unknown.returncode != 0
+    assert "YUMA_KERNEL_ISA" in unknown.stderr
+
+
+def test_selection() -> None:
+    before = native.selected_instruction_set()
+    with pytest.raises(yk.InputError) as caught:
+        native.select_instruction_sets(["portable", "sse9"])
+    assert caught.value.field == "YUMA_KERNEL_ISA"
+    assert native.selected_instruction_set() == before
+    with using("c/portable"):
+        assert native.selected_instruction_set() == "portable"
+    native.select_instruction_sets()
+    assert native.selected_instruction_set() == native.instruction_sets()[-1]
+    native.select_instruction_sets([before])

@@ -1,0 +1,106 @@
+"""Memory does not grow with the number of calls: YUMA_CALLS of each kind, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+CALLS: Final = int(os.environ.get("YUMA_CALLS", "10000"))
+
+known_memory = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="this platform does not tell a process's memory"
+)
+
+PROGRAM: Final = """
+import gc, json, os, sys, threading
+import numpy as np
+import yuma_kernel as yk
+
+count, backend, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+rows = yk.SparseRows.from_rows([[(1, 5), (2, 7)], [(2, 9)], []])
+stake = yk.stake_from_rao([5, 4, 3])
+dates = np.array([9, 9, 9], np.uint64)
+def new(**changes):
+    given = dict(weights=rows, bonds=rows, total_stake=stake, last_update=dates, block_at_registration=dates,
+                 validator_permit=[True, True, False], current_block=10)
+    return yk.SubnetState(**given | changes)
+state, rules = new(), yk.Hyperparameters(liquid_alpha=True)
+trace = yk.epoch(state, rules, backend=backend, trace=True).trace
+
+def refused():
+    try:
+        new(last_update=[1, 2, -1])
+    except yk.InputError:
+        return
+    raise AssertionError("taken")
+
+def in_a_thread():
+    thread = threading.Thread(target=call_epoch)
+    thread.start()
+    thread.join()
+
+def call_epoch():
+    yk.epoch(state, rules, emission=10**9, backend=backend)
+
+call = {
+    "epoch": call_epoch,
+    "epoch with a trace": lambda: yk.epoch(state, rules, emission=10**9, backend=backend, trace=True),
+    "stage": lambda: yk.stages.consensus(trace["weights"], trace["active_stake"], 32767, backend=backend),
+    "stage of rows": lambda: yk.stages.store_bonds(trace["ema_bonds"], [True] * 3, backend=backend),
+    "state": new,
+    "refused": refused,
+    "epoch in a new thread": in_a_thread,
+}[kind]
+
+def measured():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE"), sys.getallocatedblocks()
+
+for _ in range(max(2000, count // 20)):  # until caches and the allocator's pools have their size
+    call()
+before = measured()
+for _ in range(count):
+    call()
+after = measured()
+print(json.dumps([now - then for now, then in zip(after, before)]))
+"""
+
+
+def growth(kind: str, backend: str) -> tuple[int, int]:
+    """By how many bytes of memory, and how many of Python's blocks, the process grew."""
+    command = [sys.executable, "-c", PROGRAM, str(CALLS), backend, kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    memory, blocks = json.loads(done.stdout)
+    return memory, blocks
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="this platform does not tell how much memory a process has"
+)
+@pytest.mark.parametrize(
+    "kind", ["epoch", "epoch with a trace", "stage", "stage of rows", "state", "refused", "epoch in a new thread"]
+)
+def test_memory_does_not_grow(kind: str) -> None:
+    memory, blocks = growth(kind, "c")
+    print(f"{CALLS} calls of {kind}: {memory} bytes, {blocks} blocks")
+    assert memory < 2**20, f"{memory} bytes in {CALLS} calls"
+    assert blocks < 200, f"{blocks} blocks of Python's in {CALLS} calls"
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="this platform does not tell how much memory a process has"
+)
+def test_memory_does_not_grow_in_numba() -> None:
+    pytest.importorskip("numba")
+    memory, blocks = growth("epoch", "numba")
+    print(f"{CALLS} calls of epoch in numba: {memory} bytes, {blocks} blocks")
+    assert memory < 2**20, f"{memory} bytes in {CALLS} calls"
+    assert blocks < 200, f"{blocks} blocks of Python's in {CALLS} calls"

@@ -1,0 +1,113 @@
+"""epoch_many: the same as one call after the other, whatever the number of threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import yuma_kernel as yk
+from test_instruction_sets import subnets
+
+CALLS = [(state, h, seed * 10**9) for seed, (state, h) in enumerate(subnets(60))]
+STATES = [state for state, _, _ in CALLS]
+RULES = [h for _, h, _ in CALLS]
+EMISSIONS = [emission for _, _, emission in CALLS]
+
+
+def one_by_one(backend: str | None = None, trace: bool = False) -> list[yk.EpochResult]:
+    return [yk.epoch(state, h, emission=emission, backend=backend, trace=trace) for state, h, emission in CALLS]
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2, 3, 64])
+def test_threads(threads: int | None) -> None:
+    expected = one_by_one()
+    for _ in range(3):
+        assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=threads) == expected
+
+
+def test_backends(backend: str) -> None:
+    some = [k for k in range(len(CALLS)) if CALLS[k][0].n < 40][:12]
+    expected = [yk.epoch(STATES[k], RULES[k], emission=EMISSIONS[k], backend=backend) for k in some]
+    got = yk.epoch_many(
+        [STATES[k] for k in some],
+        [RULES[k] for k in some],
+        emission=[EMISSIONS[k] for k in some],
+        backend=backend,
+        threads=2,
+    )
+    assert got == expected
+
+
+def test_trace() -> None:
+    got = yk.epoch_many(STATES, RULES, emission=EMISSIONS, trace=True, threads=2)
+    assert got == one_by_one(trace=True)
+    assert all(result.trace is not None for result in got)
+
+
+def test_results_stand_on_their_own() -> None:
+    """What a thread's buffers are used for next changes nothing that was returned."""
+    first = yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=1)
+    copies = [bytes(result.emission) + bytes(result.bonds.value) + bytes(result.active) for result in first]
+    yk.epoch_many(list(reversed(STATES)), list(reversed(RULES)), threads=1)
+    assert [bytes(result.emission) + bytes(result.bonds.value) + bytes(result.active) for result in first] == copies
+    with pytest.raises(ValueError, match="read-only"):
+        first[0].emission[0] = 1
+
+
+def test_one_for_all() -> None:
+    state, h = STATES[20], RULES[20]
+    assert yk.epoch_many(state, h) == [yk.epoch(state, h)]
+    variants = [yk.Hyperparameters(**{**vars(h), "kappa": kappa}) for kappa in (0, 20000, 65535)]
+    assert yk.epoch_many(state, variants, emission=7) == [yk.epoch(state, v, emission=7) for v in variants]
+    assert yk.epoch_many([state] * 3, h, emission=[1, 2, 3]) == [yk.epoch(state, h, emission=e) for e in (1, 2, 3)]
+    assert yk.epoch_many([], h) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "index"),
+    [
+        (([STATES[0], None, STATES[1]], RULES[0]), "states", 1),
+        ((STATES[:3], [RULES[0], RULES[1], {}]), "hyperparameters", 2),
+        ((STATES[:3], RULES[:2]), "hyperparameters", None),
+        ((7, RULES[0]), "states", None),
+        (("abc", RULES[0]), "states", None),
+        ((STATES[:2], None), "hyperparameters", None),
+    ],
+)
+def test_refused(arguments: Any, field: str, index: int | None) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        yk.epoch_many(*arguments)
+    assert (caught.value.field, caught.value.index) == (field, index)
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "index"),
+    [
+        ({"emission": [1, -1, 2]}, "emission", 1),
+        ({"emission": 2**64}, "emission", None),
+        ({"emission": [1, 2]}, "emission", None),
+        ({"threads": 0}, "threads", None),
+        ({"threads": 1.5}, "threads", None),
+        ({"trace": "no"}, "trace", None),
+        ({"return_errors": 2}, "return_errors", None),
+        ({"backend": "cuda"}, "backend", None),
+    ],
+)
+def test_refused_options(options: Any, field: str, index: int | None) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        yk.epoch_many(STATES[:3], RULES[0], **options)
+    assert (caught.value.field, caught.value.index) == (field, index)
+
+
+def test_one_that_fails_harms_no_other() -> None:
+    states: list[Any] = list(STATES)
+    states[7], states[31] = "no state", STATES[7].weights
+    got = yk.epoch_many(states, RULES, emission=EMISSIONS, threads=2, return_errors=True)
+    expected = one_by_one()
+    for k, result in enumerate(got):
+        if k in (7, 31):
+            assert isinstance(result, yk.InputError)
+            assert (result.field, result.index) == ("states", k)
+        else:
+            assert result == expected[k]
