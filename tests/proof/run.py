@@ -1,0 +1,183 @@
+"""Proves the primitives of csrc/wide.h and csrc/fixed.h: the table PROOFS, statement by statement.
+
+Without arguments what takes a few minutes, with `slow` the rest, with `broken` every edit of BROKEN to a copy of the
+sources, each of which a proof has to refuse. Needs cbmc, z3 and a C compiler; CBMC and CC in the environment choose them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+CSRC = HERE.parent.parent / "csrc"
+LIMIT = 3600  # seconds for one proof
+NO_LOOP_BOUND = ["--unwind", "5", "--no-unwinding-assertions"]
+
+
+class Proof(NamedTuple):
+    statement: str  # a function of proof.c
+    size: int  # bits of a word: 64 as compiled, 8 with the text scaled
+    limbs: bool  # two words instead of the compiler's __int128
+    how: str  # a solver of CBMC; or "enumerated": compiled, and run over every operand
+    options: list[str] = []  # noqa: RUF012
+    slow: bool = False
+
+
+# Solved with z3, identical terms on both sides are one term; the checks for undefined behaviour, which make others of
+# them, are the proofs named calls.
+Z3 = ["--z3", "--no-standard-checks"]
+PROOFS = [
+    Proof("wide_sums", 64, False, "minisat"),
+    Proof("leading_zeros", 64, False, "minisat"),
+    Proof("leading_zeros", 64, True, "minisat", ["--unwind", "7"]),  # the loop of other compilers
+    Proof("small", 64, False, "minisat"),
+    Proof("add", 64, False, "minisat"),
+    Proof("from_i64f64", 64, False, "minisat"),
+    Proof("product", 64, False, "z3", Z3),
+    Proof("product_signed", 64, False, "z3", Z3),
+    Proof("product_of_halves", 64, True, "minisat", ["--unsigned-overflow-check"]),
+    Proof("mul", 64, False, "z3", Z3),
+    Proof("to_u16", 64, False, "z3", Z3),
+    Proof("ratio16", 64, False, "minisat", ["--no-standard-checks"], True),
+    Proof("division_native", 64, False, "z3", Z3),
+    *(
+        Proof(statement, 64, limbs, "minisat", NO_LOOP_BOUND)
+        for limbs in (False, True)
+        for statement in ("calls", "calls_of_division", "calls_of_quotient64")
+    ),
+    *(
+        Proof(statement, 8, limbs, "enumerated")
+        for limbs in (False, True)
+        for statement in ("product", "product_signed", "division", "mul", "divide")
+    ),
+    *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
+    Proof("product", 8, True, "minisat", [], True),
+    Proof("product_signed", 8, True, "minisat", [], True),
+    *(Proof(name, 8, limbs, "enumerated", [], True) for limbs in (False, True) for name in ("quotient64", "div64")),
+]
+
+HALVES = ("product_of_halves", "leading_zeros")  # in two words: of the text that halves.sed makes
+
+# what a proof has to refuse: the file, its text, the wrong text, and the proofs (statement, size, limbs) of which one does
+BROKEN = [
+    ("fixed.h", "a > INT64_MAX - b", "a >= INT64_MAX - b + 1 || a == 7", ("add", 64, False)),
+    ("fixed.h", "return a - b;", "return a - b + (b == INT64_MIN);", ("add", 64, False)),
+    ("fixed.h", "if (b < 0 && a < INT64_MIN - b) {", "if (0) {", ("calls", 64, False)),
+    (
+        "fixed.h",
+        "(int64_t)(p.hi << 32 | p.lo >> 32);",
+        "(int64_t)(p.hi << 32 | p.lo >> 32) + (high < 0);",
+        ("mul", 64, False),
+    ),
+    ("fixed.h", "high < INT32_MIN ? -1 : 0;", "high <= INT32_MIN ? -1 : 0;", ("mul", 8, False)),
+    ("fixed.h", "(int64_t)65535 << 32) >> 32", "(int64_t)65536 << 32) >> 32", ("to_u16", 64, False)),
+    ("fixed.h", "<< 32) / 65535)", "<< 32) / 65536)", ("ratio16", 64, False)),
+    ("fixed.h", "if (high < INT32_MIN) {", "if (high < INT32_MIN + 1) {", ("from_i64f64", 64, False)),
+    ("fixed.h", "(uint64_t)INT64_MAX + (uint64_t)negative) {", "(uint64_t)INT64_MAX) {", ("divide", 8, False)),
+    ("fixed.h", "negative ? (uint64_t)0 - q : q", "negative ? ~q : q", ("divide", 8, True)),
+    ("wide.h", "(middle >> 32) + (other >> 32)", "(middle >> 32)", ("product_of_halves", 64, True)),
+    ("wide.h", "sum.hi += sum.lo < b.lo;", "sum.hi += sum.lo <= b.lo;", ("wide_sums", 64, False)),
+    ("wide.h", "(b < 0 ? (uint64_t)a : 0)", "0", ("product_signed", 8, True)),
+    ("wide.h", "|| q * d0 > (", "|| q * d0 >= (", ("division", 8, True)),
+    ("wide.h", "while (q > UINT32_MAX", "if (q > UINT32_MAX", ("division", 8, True)),
+    ("wide.h", "shift == 0 ? n.hi : n.hi", "shift == 99 ? n.hi : n.hi", ("calls_of_division", 64, True)),
+    ("wide.h", "*remainder = n.lo - q * d;", "*remainder = n.lo - q * d + 1;", ("division_native", 64, False)),
+]
+
+
+def sources(csrc: Path, build: Path) -> None:
+    """The three texts of the sources that the proofs read."""
+    for name in ("64", "8", "halves"):
+        (build / name).mkdir(parents=True, exist_ok=True)
+    for file in ("assumptions.h", "yuma.h", "wide.h", "fixed.h", "fixed.c"):
+        shutil.copy(csrc / file, build / "64")
+        shutil.copy(csrc / file, build / "halves")
+    for file in ("wide.h", "fixed.h", "fixed.c"):
+        (build / "8" / file).write_text(filtered("scale.sed", csrc / file))
+    (build / "halves" / "wide.h").write_text(filtered("halves.sed", csrc / "wide.h"))
+    assert (build / "halves" / "wide.h").read_text().count("half_product(") == 4
+
+
+def filtered(script: str, file: Path) -> str:
+    return subprocess.run(["sed", "-f", str(HERE / script), str(file)], check=True, capture_output=True, text=True).stdout
+
+
+def holds(proof: Proof, build: Path) -> bool:
+    """Whether CBMC, or the run over all operands, confirms the statement; neither is an error."""
+    define = ["-DYUMA_NO_INT128"] if proof.limbs else []
+    if proof.how == "enumerated":
+        program = build / "enumerate"
+        include = ["-I", str(build / "8"), "-I", str(HERE)]
+        command = [os.environ.get("CC", "cc"), "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", *include, *define]
+        subprocess.run([*command, str(HERE / "enumerate.c"), "-o", str(program)], check=True)
+        run = subprocess.run([program, proof.statement], capture_output=True, text=True, timeout=LIMIT)
+        verdicts = {0: True, 1: False}
+        if run.returncode not in verdicts:
+            raise RuntimeError(f"{proof}: {run.stdout}{run.stderr}")
+        return verdicts[run.returncode]
+    where = {"8": "8", "64": "halves" if proof.statement in HALVES and proof.limbs else "64"}[str(proof.size)]
+    define += ["-DPROOF_SCALED"] if proof.size == 8 else ["-DPROOF_HALVES"] if where == "halves" else []
+    files = [str(HERE / "proof.c")] + ([str(build / "64" / "fixed.c")] if proof.statement == "calls_of_quotient64" else [])
+    cbmc = os.environ.get("CBMC", "cbmc")
+    command = [cbmc, *files, "-I", str(build / where), *define, "--function", proof.statement, *proof.options]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+    verdict = re.findall(r"^VERIFICATION (SUCCESSFUL|FAILED)$", run.stdout, re.MULTILINE)
+    if len(verdict) != 1 or run.returncode not in (0, 10) or "no body for" in run.stdout:
+        raise RuntimeError(f"{proof}: {run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return bool(verdict[0] == "SUCCESSFUL")
+
+
+def prove(slow: bool) -> bool:
+    build = HERE / "build"
+    sources(CSRC, build)
+    good = True
+    print(f"{'statement':<20} {'word':>4} {'128 bits':<9} {'by':<11} {'seconds':>7}")
+    for proof in PROOFS:
+        if proof.slow != slow:
+            continue
+        start = time.monotonic()
+        verdict = holds(proof, build)
+        good &= verdict
+        representation = "two words" if proof.limbs else "__int128"
+        print(
+            f"{proof.statement:<20} {proof.size:>4} {representation:<9} {proof.how:<11} {time.monotonic() - start:>7.1f}"
+            f"  {'proved' if verdict else 'REFUTED'}",
+            flush=True,
+        )
+    return good
+
+
+def refuse_broken() -> bool:
+    build, spoiled = HERE / "build-broken", HERE / "build-broken" / "csrc"
+    good = True
+    for file, text, wrong, names in BROKEN:
+        shutil.rmtree(build, ignore_errors=True)
+        shutil.copytree(CSRC, spoiled)
+        content = (spoiled / file).read_text()
+        assert text in content, f"{file} has no {text!r}"
+        (spoiled / file).write_text(content.replace(text, wrong))
+        sources(spoiled, build)
+        proofs = [proof for proof in PROOFS if proof[:3] == names and (not proof.slow or names[0] == "ratio16")]
+        refused = any(not holds(proof, build) for proof in proofs)
+        good &= refused
+        print(f"{names[0]:<20} {'refuses' if refused else 'ACCEPTS'} {wrong!r}", flush=True)
+    shutil.rmtree(build)
+    return good
+
+
+def main(arguments: list[str]) -> int:
+    start = time.monotonic()
+    good = refuse_broken() if arguments == ["broken"] else prove(arguments == ["slow"])
+    print(f"{time.monotonic() - start:.0f} s")
+    return not good
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
