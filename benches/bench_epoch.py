@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peer
 import pytest
-from shapes import EMISSION, REAL, RULES, SHAPES, Shape, hyperparameters, real, subnet
+from shapes import EMISSION, REAL, RULES, SHAPES, VARIANTS, Shape, hyperparameters, real, subnet, using
 
 import yuma_kernel as yk
 from conftest import Measure
@@ -12,17 +12,18 @@ from conftest import Measure
 
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("backend", yk.BACKENDS)
-def bench_epoch(measure: Measure, backend: str, shape: Shape, rules: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def bench_epoch(measure: Measure, variant: str, shape: Shape, rules: str) -> None:
     state, h = subnet(shape), hyperparameters(shape, rules)
-    measure(
-        lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
-        weights=state.weights.uid.size,
-        what="epoch",
-        backend=backend,
-        shape=str(shape),
-        rules=rules,
-    )
+    with using(variant) as backend:
+        measure(
+            lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
+            weights=state.weights.uid.size,
+            what="epoch",
+            backend=variant,
+            shape=str(shape),
+            rules=rules,
+        )
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -42,17 +43,18 @@ def bench_peer(measure: Measure, shape: Shape, rules: str) -> None:
 
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("backend", yk.BACKENDS)
-def bench_real(measure: Measure, backend: str, name: str, rules: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def bench_real(measure: Measure, variant: str, name: str, rules: str) -> None:
     found = real(name, rules)
     if found is None:
         pytest.skip("the real subnets are not here")
     state, h = found
-    measure(
-        lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
-        weights=state.weights.uid.size,
-        what="epoch",
-        backend=backend,
-        shape=name,
-        rules=rules,
-    )
+    with using(variant) as backend:
+        measure(
+            lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
+            weights=state.weights.uid.size,
+            what="epoch",
+            backend=variant,
+            shape=name,
+            rules=rules,
+        )

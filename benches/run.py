@@ -30,7 +30,7 @@ FACTOR = 2.0
 
 RUNS = 3
 
-SHORT = "bench_epoch and ([c- or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64-"
+SHORT = "bench_epoch and ([c/ or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64- or bench_calls"
 
 
 def measured(arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import yuma_kernel as yk
+from yuma_kernel.kernel import native
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = ("sn31_block3621600", "sn15_block4769998", "sn1_block6852344")
@@ -27,6 +30,21 @@ class Shape:
 
 
 SHAPES = (Shape(256, 64, 1), Shape(256, 256, 1), Shape(1024, 64, 1), Shape(4096, 256, 0.1))
+
+VARIANTS = (*(f"c/{name}" for name in native.instruction_sets()), *(name for name in yk.BACKENDS if name != "c"))
+"""The backends, and the C backend with each instruction set of this machine."""
+
+
+@contextlib.contextmanager
+def using(variant: str) -> Iterator[str]:
+    """The name of the backend, with its instruction set forced."""
+    backend, _, instruction_set = variant.partition("/")
+    native.select_instruction_sets([instruction_set] if instruction_set else None)
+    try:
+        yield backend
+    finally:
+        native.select_instruction_sets()
+
 
 RULES: dict[str, dict[str, bool]] = {
     "yuma2": {"yuma3": False},

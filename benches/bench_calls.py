@@ -1,0 +1,66 @@
+"""What the calls add to the kernel: the same epochs by the kernel alone, by `epoch`, by `simulate` and by `epoch_many`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import pytest
+from shapes import EMISSION, SHAPES, hyperparameters, subnet
+
+import yuma_kernel as yk
+from conftest import Measure
+from yuma_kernel.kernel import native
+from yuma_kernel.kernel._yuma import ffi, lib
+
+SHAPE = SHAPES[0]
+MANY, EPOCHS = 128, 100
+
+
+@functools.cache
+def copies() -> list[yk.SubnetState]:
+    s = subnet(SHAPE)
+    return [
+        yk.SubnetState(
+            s.weights, s.bonds, s.total_stake, s.last_update, s.block_at_registration, s.validator_permit, s.current_block
+        )
+        for _ in range(MANY)
+    ]
+
+
+def calls() -> dict[str, tuple[Callable[[], object], int]]:
+    """By name, a call and the number of epochs that it computes."""
+    state, h = subnet(SHAPE), hyperparameters(SHAPE, "yuma2")
+    yk.epoch(state, h, emission=EMISSION)
+    # the kernel's own buffers: nothing of Python but the call
+    given, rules = native._given(state), native._hyperparameters(h)
+    outputs, workspace = native._Outputs(given.n, given.room), native._workspace(given.workspace)
+    mask, size = native.selected_mask(), len(native._workspace(given.workspace))
+
+    def kernel() -> None:
+        lib.yuma_epoch(given.struct, rules, EMISSION, outputs.result, ffi.NULL, mask, workspace, size)
+
+    return {
+        "kernel alone": (kernel, 1),
+        "epoch": (lambda: yk.epoch(state, h, emission=EMISSION), 1),
+        f"simulate, {EPOCHS} epochs": (lambda: yk.simulate(state, h, epochs=EPOCHS, emission=EMISSION), EPOCHS),
+        f"simulate, {EPOCHS} epochs and their bonds": (
+            lambda: yk.simulate(state, h, epochs=EPOCHS, emission=EMISSION, bonds=True),
+            EPOCHS,
+        ),
+        f"epoch_many, {MANY} subnets, 1 thread": (lambda: yk.epoch_many(copies(), h, emission=EMISSION, threads=1), MANY),
+        f"epoch_many, {MANY} subnets, 2 threads": (lambda: yk.epoch_many(copies(), h, emission=EMISSION, threads=2), MANY),
+    }
+
+
+@pytest.mark.parametrize("what", calls())
+def bench_calls(measure: Measure, what: str) -> None:
+    call, epochs = calls()[what]
+    measure(
+        call,
+        weights=subnet(SHAPE).weights.uid.size * epochs,
+        what=what,
+        backend=f"c/{native.selected_instruction_set()}",
+        shape=str(SHAPE),
+        rules="yuma2",
+    )
