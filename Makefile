@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: example test lint clean
+.PHONY: example test lint docs clean
 example: .venv/example
 	$(BIN)/yuma-kernel epoch
 
@@ -18,16 +18,22 @@ lint: .venv/lint
 	cd tests && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	cd examples && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	$(BIN)/mypy setup.py .ci/release.py
+
+docs: .venv/docs
+	rm -rf docs/api
+	$(BIN)/python .ci/reference.py docs/api
 
 SOURCES := pyproject.toml setup.py $(wildcard csrc/* kernel/*.py kernel/*.pyi python/yuma_kernel/*.py python/yuma_kernel/data/*)
 
 .venv/example: EXTRA := cli
 .venv/test: EXTRA := cli,test
 .venv/lint: EXTRA := cli,test,bench,lint
-.venv/example .venv/test .venv/lint: $(SOURCES)
+.venv/docs: EXTRA := docs
+.venv/example .venv/test .venv/lint .venv/docs: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[$(EXTRA)]'
 	touch $@
 
 clean:
-	rm -rf .venv build tests/c/build *.egg-info
+	rm -rf .venv build docs/api tests/c/build *.egg-info

@@ -1,0 +1,41 @@
+"""The tests on every Python and NumPy that is supported, with and without Numba: `nox`; `nox -l` lists them.
+
+What follows `--` goes to pytest. A Python that this machine does not have is skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+
+import nox
+
+nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+NUMPYS = ("1.26", "2")
+WITHOUT_NUMBA = ("rich", "pytest>=8", "pytest-xdist>=3", "hypothesis>=6.100", "scipy>=1.11")
+
+
+@nox.session
+@nox.parametrize(
+    ("python", "numpy", "numba"),
+    [
+        (python, numpy, numba)
+        for python, numpy, numba in itertools.product(PYTHONS, NUMPYS, (True, False))
+        if (python, numpy) != ("3.13", "1.26")  # for which there is no such NumPy
+    ],
+)
+def tests(session: nox.Session, numpy: str, numba: bool) -> None:
+    shutil.rmtree("build", ignore_errors=True)  # setuptools would take what another Python's headers went into
+    session.install(f"numpy=={numpy}.*", ".[cli,test]" if numba else ".", *(() if numba else WITHOUT_NUMBA))
+    session.run("python", "-c", "import sys, numpy; print(sys.version.split()[0], numpy.__version__)")
+    # CI forbids a backend to be missing; here it is asked for
+    session.run("python", "-m", "pytest", "-q", "--numprocesses=auto", *session.posargs, env={} if numba else {"CI": ""})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    session.install(".[docs,numba]")
+    session.run("python", ".ci/reference.py", "docs/api")
