@@ -52,6 +52,7 @@ typedef struct {
     uint16_t *place;      /* [n], where a column stands; NOWHERE */
     uint16_t *column;     /* [slices * SLICE], what column stands there; in a full layout ascending. 0 after the last */
     int full;
+    uint32_t pitch;       /* in a full layout: the lines from a slice to the next. Odd: at powers of 2 they share sets of a cache */
     uint32_t *line;       /* [slices + 1], in ragged layouts: where a slice begins, in lines of SLICE slots */
     uint16_t *filled;     /* [columns], in ragged layouts: the slots that are used so far */
     uint16_t *slot_row;   /* [lines][SLICE], in ragged layouts */
@@ -157,6 +158,7 @@ static int plan(layout *l, int liquid, arena *memory) {
         }
     }
     memset(l->column, 0, (size_t)slices_of(n) * SLICE * sizeof *l->column);
+    l->pitch = l->rows | 1;
     l->full = 2 * weights >= (uint64_t)l->rows * slices_of(n) * SLICE;
     if (l->full) { /* so many that there is no need to count */
         l->columns = n;
@@ -164,7 +166,7 @@ static int plan(layout *l, int liquid, arena *memory) {
             l->place[j] = l->column[j] = (uint16_t)j;
         }
         l->slices = slices_of(n);
-        lines = (uint64_t)l->slices * l->rows;
+        lines = (uint64_t)l->slices * l->pitch;
     } else {
         uint32_t *count, *begin;
         TAKE(count, n);
@@ -175,8 +177,8 @@ static int plan(layout *l, int liquid, arena *memory) {
             l->columns += count[j] != 0;
         }
         l->slices = slices_of(l->columns);
-        lines = (uint64_t)l->slices * l->rows;
-        l->full = 8 * slots >= 3 * SLICE * lines;
+        lines = (uint64_t)l->slices * l->pitch;
+        l->full = 8 * slots >= 3 * SLICE * (uint64_t)l->slices * l->rows;
         if (l->full) {
             for (uint32_t j = 0, at = 0; j < n; j++) {
                 l->place[j] = count[j] == 0 ? NOWHERE : (uint16_t)at;
@@ -218,7 +220,7 @@ static int plan(layout *l, int liquid, arena *memory) {
 }
 
 static size_t line_of(const layout *l, uint32_t slice, uint32_t r) {
-    return l->full ? (size_t)slice * l->rows + r : (size_t)l->line[slice] + r;
+    return l->full ? (size_t)slice * l->pitch + r : (size_t)l->line[slice] + r;
 }
 
 static vector_slice slice_of(const layout *l, uint32_t s) {
@@ -278,7 +280,7 @@ static void load_full_row(const layout *l, const vector_path *path, const dates 
                           uint16_t *marks) {
     const yuma_state *state = l->state;
     uint32_t i = l->row[r], end = last_weight(state, i), places = l->slices * SLICE;
-    size_t stride = (size_t)l->rows * SLICE, line = (size_t)r * SLICE;
+    size_t stride = (size_t)l->pitch * SLICE, line = (size_t)r * SLICE;
     put_row(l, &state->weights, first(&state->weights, i), end, values);
     if (l->present != NULL) {
         for (uint32_t k = first(&state->weights, i); k < end; k++) {
@@ -431,18 +433,18 @@ int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h) {
 }
 
 /* A row's accumulators added up. */
-static int64_t accumulated(const double *table, uint32_t r) {
-    double sum = 0;
+static int64_t accumulated(const uint64_t *table, uint32_t r) {
+    uint64_t sum = 0;
     for (unsigned a = 0; a < ACCUMULATORS; a++) {
         sum += table[(size_t)r * ACCUMULATORS + a];
     }
-    return (int64_t)sum;
+    return (int64_t)(sum & (((uint64_t)1 << 52) - 1));
 }
 
 /* Section 8, the bonds to store, from a full layout: its columns are ascending. */
 static void store_full(const layout *l, yuma_result *result) {
     uint32_t kept = 0, room = l->state->weights.indptr[l->n] + l->state->bonds.indptr[l->n];
-    size_t stride = l->rows; /* lines, from a slice to the next */
+    size_t stride = l->pitch; /* lines, from a slice to the next */
     result->bonds_indptr[0] = 0;
     for (uint32_t i = 0, r = 0; i < l->n; i++) {
         int here = r < l->rows && l->row[r] == i;

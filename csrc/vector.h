@@ -54,8 +54,8 @@ typedef struct {
     int extreme;                 /* -1: the minority is negative, every column's lowest score; 1: no stake passes it, the highest */
     /* sections 6 and 7 */
     const double *stake;         /* [rows + 1], active stake / 2^32 */
-    double *trust;               /* [rows + 1][ACCUMULATORS] */
-    double *dividends;           /* the same */
+    uint64_t *trust;             /* [rows + 1][ACCUMULATORS]; of a row, their sum's low 52 bits */
+    uint64_t *dividends;         /* the same */
     int yuma3, liquid, penalty;  /* penalty: 0 none, 1 full, 2 between */
     double beta;                 /* / 2^32 */
     double alpha, rest;          /* / 2^32, together 1 */

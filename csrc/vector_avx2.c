@@ -14,6 +14,7 @@
 enum { LANES = 4, SCORES = 8 };
 typedef double number __attribute__((vector_size(32)));
 typedef int64_t mask __attribute__((vector_size(32)));
+typedef uint64_t words __attribute__((vector_size(32)));
 typedef uint32_t scores __attribute__((vector_size(32)));
 
 #define ISA YUMA_ISA_AVX2
@@ -41,11 +42,10 @@ INLINE number most(number a, number b) {
     return _mm256_max_pd(a, b);
 }
 
-INLINE number weight_at(const uint32_t *p) {
-    /* one more where it is 2^32 - 1; with the exponent of 2^52 an integer stands in the low bits of the significand */
-    __m256i x = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
-    x = _mm256_sub_epi64(x, _mm256_cmpeq_epi64(x, _mm256_set1_epi64x(SCORE_ONE)));
+INLINE number from_u32(const uint32_t *p) {
+    /* with the exponent of 2^52 an integer stands in the low bits of the significand */
     __m256d up = _mm256_set1_pd(4503599627370496.0);
+    __m256i x = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
     return _mm256_sub_pd(_mm256_or_pd((__m256d)x, up), up);
 }
 
@@ -58,10 +58,13 @@ INLINE void to_u16(uint16_t *p, number x) {
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(y, y));
 }
 
-INLINE void to_u32(uint32_t *p, number x) {
-    __m256i y = (__m256i)_mm256_add_pd(x, _mm256_set1_pd(4503599627370496.0));
-    y = _mm256_permutevar8x32_epi32(y, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+INLINE void low_halves(uint32_t *p, number x) {
+    __m256i y = _mm256_permutevar8x32_epi32((__m256i)x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(y));
+}
+
+INLINE number one_more(number x, number a, number b) {
+    return _mm256_add_pd(x, _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_GE_OQ), _mm256_set1_pd(1)));
 }
 
 INLINE number gather(const double *table, const uint16_t *index) {

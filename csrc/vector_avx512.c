@@ -14,6 +14,7 @@
 enum { LANES = 8, SCORES = 16 };
 typedef double number __attribute__((vector_size(64)));
 typedef int64_t mask __attribute__((vector_size(64)));
+typedef uint64_t words __attribute__((vector_size(64)));
 typedef uint32_t scores __attribute__((vector_size(64)));
 
 #define ISA YUMA_ISA_AVX512
@@ -41,10 +42,8 @@ INLINE number most(number a, number b) {
     return _mm512_max_pd(a, b);
 }
 
-INLINE number weight_at(const uint32_t *p) {
-    __m512d x = _mm512_cvtepu32_pd(_mm256_loadu_si256((const __m256i *)(const void *)p));
-    __mmask8 one = _mm512_cmp_pd_mask(x, _mm512_set1_pd(SCORE_ONE), _CMP_EQ_OQ);
-    return _mm512_mask_add_pd(x, one, x, _mm512_set1_pd(1));
+INLINE number from_u32(const uint32_t *p) {
+    return _mm512_cvtepu32_pd(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
 INLINE number from_u16(const uint16_t *p) {
@@ -55,8 +54,12 @@ INLINE void to_u16(uint16_t *p, number x) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtepi32_epi16(_mm512_cvttpd_epi32(x)));
 }
 
-INLINE void to_u32(uint32_t *p, number x) {
-    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvttpd_epu32(x));
+INLINE void low_halves(uint32_t *p, number x) {
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi64_epi32((__m512i)x));
+}
+
+INLINE number one_more(number x, number a, number b) {
+    return _mm512_mask_add_pd(x, _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ), x, _mm512_set1_pd(1));
 }
 
 INLINE number gather(const double *table, const uint16_t *index) {

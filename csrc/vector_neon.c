@@ -7,6 +7,7 @@
 enum { LANES = 2, SCORES = 4 };
 typedef double number __attribute__((vector_size(16)));
 typedef int64_t mask __attribute__((vector_size(16)));
+typedef uint64_t words __attribute__((vector_size(16)));
 typedef uint32_t scores __attribute__((vector_size(16)));
 
 #define ISA YUMA_ISA_NEON
@@ -34,9 +35,8 @@ INLINE number most(number a, number b) {
     return (number)vmaxq_f64((float64x2_t)a, (float64x2_t)b);
 }
 
-INLINE number weight_at(const uint32_t *p) {
-    uint64x2_t x = vmovl_u32(vld1_u32(p));
-    return (number)vcvtq_f64_u64(vsubq_u64(x, vceqq_u64(x, vdupq_n_u64(SCORE_ONE))));
+INLINE number from_u32(const uint32_t *p) {
+    return (number)vcvtq_f64_u64(vmovl_u32(vld1_u32(p)));
 }
 
 INLINE number from_u16(const uint16_t *p) {
@@ -48,8 +48,12 @@ INLINE void to_u16(uint16_t *p, number x) {
     p[1] = (uint16_t)x[1];
 }
 
-INLINE void to_u32(uint32_t *p, number x) {
-    vst1_u32(p, vmovn_u64(vcvtq_u64_f64((float64x2_t)x)));
+INLINE void low_halves(uint32_t *p, number x) {
+    vst1_u32(p, vmovn_u64((uint64x2_t)x));
+}
+
+INLINE number one_more(number x, number a, number b) {
+    return x + (number)((mask)(a >= b) & (mask)splat(1));
 }
 
 INLINE number gather(const double *table, const uint16_t *index) {

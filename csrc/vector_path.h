@@ -2,12 +2,14 @@
  *
  *     ISA                     its bit of the mask
  *     LANES, SCORES           numbers in a vector; scores in one
- *     number, mask            vectors of LANES doubles, and of LANES int64_t that a comparison of numbers makes
+ *     number, mask, words     vectors of LANES doubles, of LANES int64_t that a comparison of numbers makes, of uint64_t
  *     scores                  a vector of SCORES uint32_t
  *     fused(a, b, c)          a * b + c, rounded once; fused_from(c, a, b): c - a * b
  *     splat(x)                a number of equal doubles; least, most: of two vectors
- *     weight_at, from_u16(p)  LANES integers as doubles; of weights, SCORE_ONE as 2^32
- *     to_u16, to_u32(p, x)    x truncated, where it fits
+ *     from_u16, from_u32(p)   LANES integers as doubles
+ *     to_u16(p, x)            x truncated, where it fits
+ *     low_halves(p, x)        the low 32 bits of each double
+ *     one_more(x, a, b)       x, and x + 1 where a >= b
  *     gather(table, index)    table[index[lane]]
  *     bits(mask)              a bit a lane
  *     widen(p)                SCORES integers of 16 bits
@@ -19,7 +21,8 @@
 
 static const double TWO_32 = 4294967296.0;
 static const double UNIT = 1 / 4294967296.0;
-/* Added to a number in [0, 2^52), UP leaves no bit below 1; UP_SIGNED the same for (-2^51, 2^51). */
+/* Added to a number in [0, 2^52), UP leaves no bit below 1, and the number in the low 52; UP_SIGNED leaves no bit below 1 of
+ * (-2^51, 2^51). */
 static const double UP = 4503599627370496.0;
 static const double UP_SIGNED = 6755399441055744.0;
 
@@ -43,9 +46,25 @@ INLINE number where(mask m, number x) {
     return (number)((mask)x & m);
 }
 
-/* floor(x * k): one rounding, downward, to whole numbers. 0 <= x * k < 2^52 */
+/* UP + floor(x * k): one rounding, downward, to whole numbers. 0 <= x * k < 2^52 */
+INLINE number raised_mul(number x, number k) {
+    return fused(x, k, splat(UP));
+}
+
 INLINE number floor_mul(number x, number k) {
-    return fused(x, k, splat(UP)) - UP;
+    return raised_mul(x, k) - UP;
+}
+
+/* floor(x * k) + floor(y * l) */
+INLINE number floor_mul_add(number x, number k, number y, number l) {
+    return raised_mul(x, k) - 2 * UP + raised_mul(y, l);
+}
+
+/* Raised numbers are added up as integers of 64 bits, of which the low 52 are the sum of the numbers. */
+static const uint64_t LOW = ((uint64_t)1 << 52) - 1;
+
+INLINE number lowered(words sum) {
+    return (number)((sum & LOW) | (words)splat(UP)) - UP;
 }
 
 /* The same for |x * k| < 2^51. */
@@ -58,8 +77,12 @@ typedef struct {
     number reciprocal; /* 1 / unit, rounded down */
 } divisor;
 
+INLINE number or_one(number x) {
+    return x + where(x == 0, splat(1));
+}
+
 INLINE divisor divisor_of(number x) {
-    x = x + where(x == 0, splat(1));
+    x = or_one(x);
     return (divisor){x * UNIT, TWO_32 / x};
 }
 
@@ -67,7 +90,15 @@ INLINE divisor divisor_of(number x) {
  * less than 1, and so is its floor; the remainder, which is exact, tells. */
 INLINE number divide(number x, divisor d) {
     number q = floor_mul(x, d.reciprocal);
-    return q + where(fused_from(x, q, d.unit) >= d.unit, splat(1));
+    return one_more(q, fused_from(x, q, d.unit), d.unit);
+}
+
+/* For stored values: with this k, floor_mul(v, k) is floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16. k is
+ * above 2^32 / sum, by at most 2^-50 of it, and v * k above the quotient by at most 2^(16 + 32 - 50) / sum: a fraction of the
+ * quotient is at most 1 - 1 / sum. */
+INLINE number stored_share(number sum) {
+    number down = TWO_32 / or_one(sum);
+    return fused(down, splat(0x1p-50), down);
 }
 
 /* to_u16 of a proportion before the cut: x * 65535 / 2^32 is exact */
@@ -75,20 +106,34 @@ INLINE void store_u16(uint16_t *p, number x) {
     to_u16(p, x * (65535 * UNIT));
 }
 
+INLINE number weight_at(const uint32_t *p) {
+    number w = from_u32(p);
+    return one_more(w, w, splat(SCORE_ONE));
+}
+
+/* The smaller of a weight and its consensus; ones: some consensus is ONE. No weight but ONE reads otherwise than it is, and where
+ * the consensus is below ONE, it is below what ONE reads. */
+INLINE number clipped_weight(const uint32_t *p, number consensus, int ones) {
+    return least(ones ? weight_at(p) : from_u32(p), consensus);
+}
+
 /* The number of the row of each lane. */
 INLINE number by_row(const double *table, const vector_slice *s, uint32_t d, size_t at, int ragged) {
     return ragged ? gather(table, s->rows + at) : splat(table[d]);
 }
 
-/* Adds to the row of each lane. */
-INLINE void add_to_rows(double *table, const vector_slice *s, uint32_t d, size_t at, number x, int ragged) {
+/* Adds raised numbers to the row of each lane. */
+INLINE void add_to_rows(uint64_t *table, const vector_slice *s, uint32_t d, size_t at, number raised, int ragged) {
     if (!ragged) {
-        double *row = table + (size_t)d * ACCUMULATORS;
-        store(row, load(row) + x);
+        uint64_t *row = table + (size_t)d * ACCUMULATORS;
+        words sum;
+        memcpy(&sum, row, sizeof sum);
+        sum += (words)raised;
+        memcpy(row, &sum, sizeof sum);
         return;
     }
-    double one[LANES];
-    store(one, x);
+    uint64_t one[LANES];
+    memcpy(one, &raised, sizeof one);
     for (unsigned lane = 0; lane < LANES; lane++) { /* neighbours in accumulators of their own: rows are often equal */
         table[(size_t)s->rows[at + lane] * ACCUMULATORS + lane] += one[lane];
     }
@@ -101,11 +146,11 @@ static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *w
     for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
         sum += values[k];
     }
-    divisor d = divisor_of(splat(sum));
+    number k = stored_share(splat(sum));
     for (uint32_t s = 0; s < slices; s++) {
         for (unsigned lane = 0; lane < SLICE; lane += LANES) {
-            number w = divide(from_u16(values + (size_t)s * SLICE + lane), d);
-            to_u32(weights + s * stride + lane, least(w, splat(SCORE_ONE)));
+            number w = raised_mul(from_u16(values + (size_t)s * SLICE + lane), k);
+            low_halves(weights + s * stride + lane, least(w, splat(UP + SCORE_ONE)));
         }
     }
 }
@@ -219,22 +264,23 @@ static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32
 
 /* ---- section 6 ------------------------------------------------------------------------------------------------------- */
 
-/* `vectors` numbers of a slot at a time, so that a row's accumulators are loaded once. */
-INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *consensus, double *rank, int ragged) {
+/* Whole slots at a time, so that a row's accumulators are loaded once. */
+INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *consensus, double *rank, int ragged, int ones) {
     enum { VECTORS = SLICE / LANES };
-    number limit[VECTORS], sum[VECTORS];
+    number limit[VECTORS];
+    words sum[VECTORS];
     for (unsigned v = 0; v < VECTORS; v++) {
         limit[v] = load(consensus + v * LANES);
-        sum[v] = splat(0);
+        sum[v] = (words)splat(0);
     }
     for (uint32_t d = 0; d < s->depth; d++) {
         size_t at = d * (size_t)SLICE;
-        number all = splat(0);
+        number all = splat(UP);
         for (unsigned v = 0; v < VECTORS; v++) {
-            number c = least(weight_at(s->weights + at + v * LANES), limit[v]);
-            sum[v] += floor_mul(c, by_row(e->stake, s, d, at + v * LANES, ragged));
+            number c = clipped_weight(s->weights + at + v * LANES, limit[v], ones);
+            sum[v] += (words)raised_mul(c, by_row(e->stake, s, d, at + v * LANES, ragged));
             if (ragged) {
-                add_to_rows(e->trust, s, d, at + v * LANES, c, 1);
+                add_to_rows(e->trust, s, d, at + v * LANES, c + UP, 1);
             } else {
                 all += c;
             }
@@ -244,15 +290,19 @@ INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *con
         }
     }
     for (unsigned v = 0; v < VECTORS; v++) {
-        store(rank + v * LANES, sum[v]);
+        store(rank + v * LANES, lowered(sum[v]));
     }
 }
 
 static void PATH(clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]) {
-    if (s->rows != NULL) {
-        clip(e, s, consensus, rank, 1);
+    int ones = 0;
+    for (unsigned lane = 0; lane < SLICE; lane++) {
+        ones |= consensus[lane] == TWO_32;
+    }
+    if (ones) {
+        s->rows != NULL ? clip(e, s, consensus, rank, 1, 1) : clip(e, s, consensus, rank, 0, 1);
     } else {
-        clip(e, s, consensus, rank, 0);
+        s->rows != NULL ? clip(e, s, consensus, rank, 1, 0) : clip(e, s, consensus, rank, 0, 0);
     }
 }
 
@@ -291,28 +341,28 @@ INLINE number normalized(const vector_epoch *e, const vector_slice *s, unsigned 
                          number incentive, int ragged) {
     divisor by_sum = divisor_of(sum);
     number largest = splat(0);
-    double *dividends = e->dividends;
+    uint64_t *dividends = e->dividends;
     uint32_t depth = s->depth;
     for (uint32_t d = 0; d < depth; d++) {
         number n = divide(load(column + d * (size_t)LANES), by_sum);
-        add_to_rows(dividends, s, d, d * (size_t)SLICE + lane, floor_mul(n, incentive), ragged);
+        add_to_rows(dividends, s, d, d * (size_t)SLICE + lane, raised_mul(n, incentive), ragged);
         store(column + d * (size_t)LANES, n);
         largest = most(largest, n);
     }
     return largest;
 }
 
-/* The columns of one vector of a slice. old_sum: of the stored bonds. rank is the sum of what the new bonds are before they are
- * normalized, with a full penalty, when weights_for_bonds are the clipped weights. */
+/* The columns of one vector of a slice. old_sum: of the stored bonds. clipped: weights_for_bonds are the clipped weights, none of
+ * which is ONE; then rank is the sum of what the new bonds are before they are normalized. */
 INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
-                        number rank, number old_sum, int full_penalty, int ragged) {
+                        number rank, number old_sum, int clipped, int ragged) {
     double *column = e->scratch;
     const double *stake = e->stake;
     const uint32_t *weights = s->weights + lane;
     uint16_t *bonds = s->bonds + lane;
     uint32_t depth = s->depth;
     number new_sum = rank;
-    if (!full_penalty) {
+    if (!clipped) {
         new_sum = splat(0);
         for (uint32_t d = 0; d < depth; d++) {
             number w = weight_for_bonds(e, weight_at(weights + d * (size_t)SLICE), consensus);
@@ -321,18 +371,19 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, unsigned l
             new_sum += x;
         }
     }
-    divisor by_new = divisor_of(new_sum), by_old = divisor_of(old_sum);
+    divisor by_new = divisor_of(new_sum);
+    number of_old = stored_share(old_sum);
     number alpha = splat(e->alpha), rest = splat(e->rest), sum = splat(0), lowest = splat(1);
     for (uint32_t d = 0; d < depth; d++) {
         number x;
-        if (full_penalty) {
-            number c = least(weight_at(weights + d * (size_t)SLICE), consensus);
+        if (clipped) {
+            number c = clipped_weight(weights + d * (size_t)SLICE, consensus, 0);
             x = floor_mul(c, by_row(stake, s, d, d * (size_t)SLICE + lane, ragged));
         } else {
             x = load(column + d * (size_t)LANES);
         }
-        number old = divide(from_u16(bonds + d * (size_t)SLICE), by_old);
-        x = floor_mul(divide(x, by_new), alpha) + floor_mul(old, rest);
+        number old = floor_mul(from_u16(bonds + d * (size_t)SLICE), of_old);
+        x = floor_mul_add(divide(x, by_new), alpha, old, rest);
         store(column + d * (size_t)LANES, x);
         lowest = least(lowest, x);
         sum += x;
@@ -372,7 +423,7 @@ static void PATH(alphas)(const vector_epoch *e, double distance[ALPHAS]) {
             number lost = fused(term[v], a[v], -product); /* exact */
             number q = floor_mul(product, inverse);
             number remainder = fused_from(product, q, splat(by)) + lost; /* exact */
-            q += where(remainder >= by, splat(1));
+            q = one_more(q, remainder, splat(by));
             term[v] = q;
             sum[v] += q;
         }
@@ -412,7 +463,7 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
 }
 
 INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
-                        int ragged) {
+                        int clipped, int ragged) {
     double *column = e->scratch; /* of `depth` vectors, and where alphas are computed some more */
     const uint32_t *weights = s->weights + lane;
     uint16_t *bonds = s->bonds + lane;
@@ -433,18 +484,18 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned l
             PATH(alphas)(e, column + at);
         }
     }
-    const int liquid = e->liquid, full_penalty = e->penalty == 1;
+    const int liquid = e->liquid;
     for (uint32_t d = 0; d < depth; d++) {
         size_t at = d * (size_t)SLICE;
         number x;
         if (liquid) {
             number b, w = liquid_weight(e, s, at + lane, consensus, &b);
             number a = load(column + d * (size_t)LANES);
-            x = least(splat(TWO_32), floor_mul(b, (TWO_32 - a) * UNIT) + floor_mul(w, a * UNIT));
+            x = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - a) * UNIT, w, a * UNIT));
         } else {
-            number w = weight_at(weights + at);
-            w = full_penalty ? least(w, consensus) : weight_for_bonds(e, w, consensus);
-            x = floor_mul(w, alpha) + floor_mul(old_bond(bonds + at), rest);
+            number w = clipped ? clipped_weight(weights + at, consensus, 0)
+                               : weight_for_bonds(e, weight_at(weights + at), consensus);
+            x = floor_mul_add(w, alpha, old_bond(bonds + at), rest);
         }
         store(column + d * (size_t)LANES, x);
         lowest = least(lowest, x);
@@ -457,7 +508,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned l
 
 static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
                         const double incentive[SLICE], const double rank[SLICE]) {
-    double old[SLICE];
+    double old[SLICE] = {0};
     for (unsigned lane = 0; lane < SLICE && !e->yuma3; lane += SCORES) {
         scores sum = splat_scores(0); /* at most 65535 * 32767 */
         for (uint32_t d = 0; d < s->depth; d++) {
@@ -468,26 +519,14 @@ static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const doub
         }
     }
     for (unsigned lane = 0; lane < SLICE; lane += LANES) {
-        number c = load(consensus + lane), i = load(incentive + lane);
+        number c = load(consensus + lane), i = load(incentive + lane), r = load(rank + lane), b = load(old + lane);
+        const int clipped = e->penalty == 1 && bits(c == TWO_32) == 0, ragged = s->rows != NULL;
         if (e->yuma3) {
-            if (s->rows != NULL) {
-                bonds_yuma3(e, s, lane, c, i, 1);
-            } else {
-                bonds_yuma3(e, s, lane, c, i, 0);
-            }
-            continue;
-        }
-        number r = load(rank + lane), b = load(old + lane);
-        if (s->rows != NULL) {
-            if (e->penalty == 1) {
-                bonds_yuma2(e, s, lane, c, i, r, b, 1, 1);
-            } else {
-                bonds_yuma2(e, s, lane, c, i, r, b, 0, 1);
-            }
-        } else if (e->penalty == 1) {
-            bonds_yuma2(e, s, lane, c, i, r, b, 1, 0);
+            ragged ? bonds_yuma3(e, s, lane, c, i, clipped, 1) : bonds_yuma3(e, s, lane, c, i, clipped, 0);
+        } else if (clipped) {
+            ragged ? bonds_yuma2(e, s, lane, c, i, r, b, 1, 1) : bonds_yuma2(e, s, lane, c, i, r, b, 1, 0);
         } else {
-            bonds_yuma2(e, s, lane, c, i, r, b, 0, 0);
+            ragged ? bonds_yuma2(e, s, lane, c, i, r, b, 0, 1) : bonds_yuma2(e, s, lane, c, i, r, b, 0, 0);
         }
     }
 }
