@@ -122,13 +122,22 @@ yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64
     return yuma_column_normalize(n, weights_for_bonds, workspace, workspace_size);
 }
 
-static void divide_by_column(uint32_t n, yuma_rows *matrix, const int64_t *divisor) {
-    for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
-        int64_t d = divisor[matrix->uid[k]];
-        if (d != 0) {
-            matrix->value[k] = fixed_div_positive(matrix->value[k], d);
-        }
+/* divisor: by column, 0 where all entries are 0. */
+static yuma_status divide_by_column(uint32_t n, yuma_rows *matrix, const int64_t *divisor, arena *memory) {
+    struct column {
+        int64_t b;
+        fixed_divisor d;
+    } *columns = arena_take(memory, n, sizeof *columns);
+    REQUIRE(columns != NULL, YUMA_ERROR_WORKSPACE);
+    for (uint32_t j = 0; j < n; j++) {
+        int64_t b = divisor[j] != 0 ? divisor[j] : 1;
+        columns[j] = (struct column){b, fixed_divisor_of(b)};
     }
+    for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
+        const struct column *c = &columns[matrix->uid[k]];
+        matrix->value[k] = fixed_div_by(matrix->value[k], c->b, c->d);
+    }
+    return YUMA_OK;
 }
 
 yuma_status yuma_column_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size) {
@@ -140,8 +149,7 @@ yuma_status yuma_column_normalize(uint32_t n, yuma_rows *matrix, void *workspace
     for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
         sum[matrix->uid[k]] += matrix->value[k];
     }
-    divide_by_column(n, matrix, sum);
-    return YUMA_OK;
+    return divide_by_column(n, matrix, sum, &memory);
 }
 
 yuma_status yuma_column_max_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size) {
@@ -154,8 +162,7 @@ yuma_status yuma_column_max_normalize(uint32_t n, yuma_rows *matrix, void *works
         uint16_t j = matrix->uid[k];
         largest[j] = fixed_max(largest[j], matrix->value[k]);
     }
-    divide_by_column(n, matrix, largest);
-    return YUMA_OK;
+    return divide_by_column(n, matrix, largest, &memory);
 }
 
 int64_t yuma_bonds_alpha(uint64_t bonds_moving_average) {

@@ -7,8 +7,9 @@ typedef struct {
 } score;
 
 /* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are those of the
- * validators that score above 0, and are used up; the other `zeros` validators, whose stake is `below`, score 0. */
-static int64_t median(score *scores, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
+ * validators that score above 0, and are used up, as is `room` for as many; the other `zeros` validators, whose stake is `below`,
+ * score 0. */
+static int64_t median(score *scores, score *room, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
     if (count == 0 || (zeros != 0 && below > minority)) {
         return 0;
     }
@@ -21,24 +22,30 @@ static int64_t median(score *scores, size_t count, uint32_t zeros, int64_t below
     }
     while (low != high) {
         int64_t middle = low + (high - low) / 2; /* low <= middle < high: something stays, and something goes */
-        int64_t gained = 0;
-        for (size_t k = 0; k < count; k++) { /* masks here and below, as branches could not be predicted */
-            gained += scores[k].stake & -(int64_t)(scores[k].value <= middle);
-        }
-        int lower = below + gained > minority;
-        below += lower ? 0 : gained;
-        size_t kept = 0;
-        low = INT64_MAX;
-        high = 0;
-        for (size_t k = 0; k < count; k++) {
+        int64_t gained = 0, lower_high = 0, upper_low = INT64_MAX;
+        size_t lower = 0, upper = 0;
+        for (size_t k = 0; k < count; k++) { /* masks, as branches could not be predicted; lower <= k: nothing unread goes */
             score one = scores[k];
-            int64_t stays = -(int64_t)((one.value <= middle) == lower);
-            scores[kept] = one;
-            kept -= (size_t)stays;
-            low = fixed_min(low, one.value | (~stays & INT64_MAX));
-            high = fixed_max(high, one.value & stays);
+            int64_t is_lower = -(int64_t)(one.value <= middle);
+            scores[lower] = one;
+            room[upper] = one;
+            lower -= (size_t)is_lower;
+            upper += (size_t)(is_lower + 1);
+            gained += one.stake & is_lower;
+            lower_high = fixed_max(lower_high, one.value & is_lower);
+            upper_low = fixed_min(upper_low, one.value | (is_lower & INT64_MAX));
         }
-        count = kept;
+        if (below + gained > minority) {
+            count = lower;
+            high = lower_high;
+        } else {
+            score *rest = scores;
+            scores = room;
+            room = rest;
+            count = upper;
+            below += gained;
+            low = upper_low;
+        }
     }
     return low;
 }
@@ -53,7 +60,8 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
     int64_t *absent = arena_take(&memory, n, sizeof *absent); /* by column, the stake of those who score 0 */
     uint32_t *end = arena_take_zeros(&memory, (uint64_t)n + 1, sizeof *end);
     score *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
-    REQUIRE(stake != NULL && absent != NULL && end != NULL && scores != NULL, YUMA_ERROR_WORKSPACE);
+    score *room = arena_take(&memory, n, sizeof *room);
+    REQUIRE(stake != NULL && absent != NULL && end != NULL && scores != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
 
     memcpy(stake, active_stake, n * sizeof *stake);
     divide_by_sum(n, stake); /* the second normalization */
@@ -88,7 +96,7 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
 
     for (uint32_t j = 0, begin = 0; j < n; begin = end[j], j++) {
         uint32_t count = end[j] - begin;
-        consensus[j] = median(scores + begin, count, validators - count, absent[j], minority);
+        consensus[j] = median(scores + begin, room, count, validators - count, absent[j], minority);
     }
     return YUMA_OK;
 }

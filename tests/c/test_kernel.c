@@ -172,6 +172,42 @@ static void check_quotient64(wide a, wide b) {
     CHECK(fits ? q.lo == expected.limb[0] && q.hi == expected.limb[1] : q.lo == 0 && q.hi == 0);
 }
 
+static void check_divisor(int64_t a, int64_t b) {
+    if (0 <= a && a <= b && b != 0) {
+        CHECK(fixed_div_by(a, b, fixed_divisor_of(b)) == (int64_t)big_div((big){{(uint64_t)a << 32, (uint64_t)a >> 32}}, (big){{(uint64_t)b}}).limb[0]);
+    }
+}
+
+/* Around the a with a quotient of exactly q, and what stored values and their sums are. */
+static void check_quotients_by(uint64_t b) {
+    for (int i = 0; i < 4; i++) {
+        uint64_t q = random_bits() >> 31 >> random_bits() % 33;
+        uint64_t a = (b >> 32) * q + ((b & UINT32_MAX) * q >> 32);
+        for (uint64_t d = 0; d < 3; d++) {
+            check_divisor((int64_t)(a + d - 1), (int64_t)b);
+        }
+        check_divisor((int64_t)(random_bits() & UINT64_C(0xffff00000000)), (int64_t)(b << 32));
+    }
+    check_divisor(1, (int64_t)b);
+    check_divisor(YUMA_ONE - 1, (int64_t)b);
+    check_divisor(YUMA_ONE, (int64_t)b);
+    check_divisor(YUMA_ONE + 1, (int64_t)b);
+    check_divisor((int64_t)b - 1, (int64_t)b);
+    check_divisor((int64_t)b, (int64_t)b);
+}
+
+static void test_divisor(void) {
+    for (size_t i = 0; i < edge_count; i++) {
+        check_quotients_by(edges[i] >> 1);
+        for (size_t k = i % stride; k < edge_count; k += stride) {
+            check_divisor((int64_t)edges[k], (int64_t)edges[i]);
+        }
+    }
+    for (int i = 0; i < 40000; i += (int)stride) {
+        check_quotients_by(random_runs() >> 1 >> random_bits() % 63);
+    }
+}
+
 static void test_wide(void) {
     for (size_t i = 0; i < edge_count; i++) {
         for (size_t k = i % stride; k < edge_count; k += stride) {
@@ -565,6 +601,7 @@ int main(int count, char **arguments) {
     }
     make_edges();
     test_wide();
+    test_divisor();
     test_heap();
     test_uidset();
     test_epoch();

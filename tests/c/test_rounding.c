@@ -1,9 +1,11 @@
-/* The two formulas of the vector code that stand on floating point rounded downward, against 128-bit integers. M is 2^52,
+/* The formulas of the vector code that stand on floating point rounded downward, against 128-bit integers. M is 2^52,
  * where doubles are 1 apart, so that adding it to a number and rounding downward takes the floor:
  *
  *   floor_mul(x, k) = fma(x, k * 2^-32, M) - M is floor(x * k / 2^32), for 0 <= x, k <= 2^32;
  *   divide(x, s) is floor(x * 2^32 / s), for 0 <= x <= s, 1 <= s <= 2^47: an estimate from the reciprocal rounded downward, which
- *   is the quotient or one less, and a remainder, which is exact, that tells.
+ *   is the quotient or one less, and a remainder, which is exact, that tells;
+ *   share(v, s) = fma(v, k, M) - M with k = r + r * 2^-50 is the same for v < 2^16 and s < 2^31: k is above 2^32 / s, and by so
+ *   little that v * k passes no whole number.
  *
  * Every operand of small formats that integers emulate, and edges and random operands of double itself. To be compiled with
  * -frounding-math -ffp-contract=off; with -mfma it tests the instruction, else the fma of libm. */
@@ -37,6 +39,11 @@ static double divide(double x, double s) {
     return q + (remainder >= t ? 1 : 0);
 }
 
+static double share(double v, double s) {
+    double r = 0x1p32 / s;
+    return fma(v, fma(r, 0x1p-50, r), M) - M;
+}
+
 __extension__ typedef unsigned __int128 u128;
 
 static void check_floor_mul(uint64_t x, uint64_t k) {
@@ -46,6 +53,12 @@ static void check_floor_mul(uint64_t x, uint64_t k) {
 static void check_divide(uint64_t x, uint64_t s) {
     if (s >= 1 && s <= (uint64_t)1 << 47 && x <= s) {
         check(divide((double)x, (double)s) == (double)(uint64_t)(((u128)x << 32) / s), "divide", x, s);
+    }
+}
+
+static void check_share(uint64_t v, uint64_t s) {
+    if (s >= 1 && v <= s && v < 65536) {
+        check(share((double)v, (double)s) == (double)((v << 32) / s), "share", v, s);
     }
 }
 
@@ -80,6 +93,31 @@ static void check_divisor(uint64_t s) {
     for (int i = 0; i < 16; i++) {
         check_around_quotient(random_bits() >> 32 >> random_bits() % 32, s);
         check_divide(s != 0 ? random_bits() % s : 0, s);
+    }
+}
+
+/* Of every value the sums next to where its quotient is whole and where it is nearest below a whole number. */
+static void check_shares(void) {
+    for (uint64_t v = 1; v < 65536; v++) {
+        check_share(v, v);
+        check_share(v, ((uint64_t)1 << 31) - 1);
+        for (int i = 0; i < 24; i++) {
+            uint64_t q = random_bits() >> 32 >> random_bits() % 31, s = q == 0 ? v : (v << 32) / q;
+            if (s >= 2 && s < (uint64_t)1 << 31) {
+                check_share(v, s - 1);
+                check_share(v, s);
+                check_share(v, s + 1);
+            }
+            check_share(v, random_bits() >> 33 >> random_bits() % 31);
+        }
+    }
+    for (uint64_t s = 1; s < 2000; s++) { /* every value of small sums, and of the largest */
+        for (uint64_t v = 0; v <= s; v++) {
+            check_share(v, s);
+        }
+        for (uint64_t v = 65535; v > 65000; v--) {
+            check_share(v, ((uint64_t)1 << 31) - s);
+        }
     }
 }
 
@@ -164,6 +202,21 @@ static void check_small(unsigned p, unsigned unit, unsigned most) {
     }
 }
 
+/* The same of share: `bits` stand for the 16 of a value, `most` for the 31 of a sum, and p - 3 for 50. As 16 + 32 + 5 is 53, so
+ * has bits + unit + 5 to be p. */
+static void check_small_share(unsigned p, unsigned unit, unsigned bits, unsigned most) {
+    unsigned fraction = most + 2 * p;
+    u128 m = (u128)1 << (p - 1 + fraction), scale = (u128)1 << fraction;
+    for (uint64_t s = 1; s < (uint64_t)1 << most; s++) {
+        uint64_t r = down(((u128)1 << (unit + fraction)) / s, p);
+        uint64_t k = down(r + (r >> (p - 3)), p);
+        for (uint64_t v = 0; v <= s && v < (uint64_t)1 << bits; v++) {
+            uint64_t q = (uint64_t)((down(m + (u128)v * k, p) - m) / scale);
+            check(q == (v << unit) / s, "small share", v, s);
+        }
+    }
+}
+
 int main(void) {
 #if defined(__FMA__) && defined(__GNUC__)
     if (!__builtin_cpu_supports("fma")) {
@@ -178,11 +231,16 @@ int main(void) {
     volatile double one = 1, tiny = 0x1p-60;
     check(one - tiny == 1 - 0x1p-53 && fma(one, -tiny, one) == 1 - 0x1p-53, "rounding downward", 0, 0);
     check_doubles();
+    check_shares();
     printf("rounding: %" PRIu64 " cases in doubles\n", checks);
     check_small(14, 8, 12);
     check_small(13, 8, 11);
     check_small(12, 7, 10);
     check_small(11, 4, 9);
+    check_small_share(16, 6, 5, 12);
+    check_small_share(15, 7, 3, 14);
+    check_small_share(14, 5, 4, 10);
+    check_small_share(13, 3, 5, 12);
     printf("rounding: %" PRIu64 " checks, %" PRIu64 " failed\n", checks, failures);
     return failures != 0;
 }

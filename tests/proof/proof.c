@@ -159,6 +159,12 @@ void divide(void) {
     PROVE(fixed_sdiv(a, b) == clamp(exact));
 }
 
+void divide_by(void) {
+    signed_word a = nondet_signed(), b = nondet_signed();
+    GIVEN(b > 0 && a >= 0 && a <= b);
+    PROVE(fixed_div_by(a, b, fixed_divisor_of(b)) == (signed_double)a * ((signed_double)1 << HALF) / b);
+}
+
 void from_i64f64(void) {
     wide x = any_wide();
     PROVE(fixed_from_i64f64(x) == clamp((signed_double)number(x) >> HALF));
@@ -228,6 +234,9 @@ void calls_of_division(void) {
     signed_word x = nondet_signed(), y = nondet_signed();
     (void)fixed_div(x, y);
     (void)fixed_sdiv(x, y);
+    if (x >= 0 && y > 0 && x <= y) {
+        (void)fixed_div_by(x, y, fixed_divisor_of(y));
+    }
     wide n = any_wide();
     word d = nondet_word(), r;
     GIVEN(n.hi < d);

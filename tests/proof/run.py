@@ -1,7 +1,8 @@
 """Proves the primitives of csrc/wide.h and csrc/fixed.h: the table PROOFS, statement by statement.
 
-Without arguments what takes a few minutes, with `slow` the rest, with `broken` every edit of BROKEN to a copy of the
-sources, each of which a proof has to refuse. Needs cbmc, z3 and a C compiler; CBMC and CC in the environment choose them.
+Without arguments what takes a few minutes, with `slow` the rest, with `enumerated` of the first what needs no more than a C
+compiler, with `broken` every edit of BROKEN to a copy of the sources, each of which a proof has to refuse. Needs cbmc, z3 and
+a C compiler; CBMC and CC in the environment choose them.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ PROOFS = [
     *(
         Proof(statement, 8, limbs, "enumerated")
         for limbs in (False, True)
-        for statement in ("product", "product_signed", "division", "mul", "divide")
+        for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by")
     ),
     *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
     Proof("product", 8, True, "minisat", [], True),
@@ -82,6 +83,9 @@ BROKEN = [
     ("fixed.h", "if (high < INT32_MIN) {", "if (high < INT32_MIN + 1) {", ("from_i64f64", 64, False)),
     ("fixed.h", "(uint64_t)INT64_MAX + (uint64_t)negative) {", "(uint64_t)INT64_MAX) {", ("divide", 8, False)),
     ("fixed.h", "negative ? (uint64_t)0 - q : q", "negative ? ~q : q", ("divide", 8, True)),
+    ("fixed.h", "x << shift != (uint64_t)a", "0", ("divide_by", 8, False)),
+    ("fixed.h", "(rest >= d.b)", "(rest > d.b)", ("divide_by", 8, False)),
+    ("fixed.h", "x > (uint64_t)YUMA_ONE ||", "", ("divide_by", 8, True)),
     ("wide.h", "(middle >> 32) + (other >> 32)", "(middle >> 32)", ("product_of_halves", 64, True)),
     ("wide.h", "sum.hi += sum.lo < b.lo;", "sum.hi += sum.lo <= b.lo;", ("wide_sums", 64, False)),
     ("wide.h", "(b < 0 ? (uint64_t)a : 0)", "0", ("product_signed", 8, True)),
@@ -134,13 +138,13 @@ def holds(proof: Proof, build: Path) -> bool:
     return bool(verdict[0] == "SUCCESSFUL")
 
 
-def prove(slow: bool) -> bool:
+def prove(slow: bool, enumerated: bool) -> bool:
     build = HERE / "build"
     sources(CSRC, build)
     good = True
     print(f"{'statement':<20} {'word':>4} {'128 bits':<9} {'by':<11} {'seconds':>7}")
     for proof in PROOFS:
-        if proof.slow != slow:
+        if proof.slow != slow or (enumerated and proof.how != "enumerated"):
             continue
         start = time.monotonic()
         verdict = holds(proof, build)
@@ -174,7 +178,7 @@ def refuse_broken() -> bool:
 
 def main(arguments: list[str]) -> int:
     start = time.monotonic()
-    good = refuse_broken() if arguments == ["broken"] else prove(arguments == ["slow"])
+    good = refuse_broken() if arguments == ["broken"] else prove(arguments == ["slow"], arguments == ["enumerated"])
     print(f"{time.monotonic() - start:.0f} s")
     return not good
 
