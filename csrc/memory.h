@@ -29,6 +29,10 @@ static inline void *arena_take(arena *workspace, uint64_t count, uint64_t size) 
     return taken;
 }
 
+static inline size_t arena_left(const arena *workspace) {
+    return (size_t)(workspace->end - workspace->at);
+}
+
 /* As arena_take, filled with zero bytes. */
 static inline void *arena_take_zeros(arena *workspace, uint64_t count, uint64_t size) {
     void *taken = arena_take(workspace, count, size);

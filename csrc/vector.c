@@ -92,10 +92,29 @@ static int all_ascending(const yuma_state *state) {
     return 1;
 }
 
-/* By column, the slots that it needs: a row that has a weight or a bond there. Their sum. */
-static uint64_t count_slots(const layout *l, uint32_t *count, uint16_t *last) {
+/* By column, whether anybody has a weight or a bond there; how many such columns there are. */
+static uint32_t mark_columns(const layout *l, uint16_t *used) {
     const yuma_stored_rows *weights = &l->state->weights, *bonds = &l->state->bonds;
-    uint64_t slots = 0;
+    uint32_t columns = 0;
+    memset(used, 0, l->n * sizeof *used);
+    for (uint32_t r = 0; r < l->rows; r++) {
+        uint32_t i = l->row[r], end = last_weight(l->state, i);
+        for (uint32_t k = first(weights, i); k < end; k++) {
+            used[weights->uid[k]] = 1;
+        }
+    }
+    for (uint32_t k = 0; k < bonds->indptr[l->n]; k++) {
+        used[bonds->uid[k]] = 1;
+    }
+    for (uint32_t j = 0; j < l->n; j++) {
+        columns += used[j];
+    }
+    return columns;
+}
+
+/* By column, the slots that it needs: a row that has a weight or a bond there. */
+static void count_slots(const layout *l, uint32_t *count, uint16_t *last) {
+    const yuma_stored_rows *weights = &l->state->weights, *bonds = &l->state->bonds;
     memset(count, 0, l->n * sizeof *count);
     memset(last, 0, l->n * sizeof *last);
     for (uint32_t r = 0; r < l->rows; r++) {
@@ -108,10 +127,6 @@ static uint64_t count_slots(const layout *l, uint32_t *count, uint16_t *last) {
             count[bonds->uid[k]] += last[bonds->uid[k]] != r + 1;
         }
     }
-    for (uint32_t j = 0; j < l->n; j++) {
-        slots += count[j];
-    }
-    return slots;
 }
 
 /* The columns with a slot in places by their number of slots, most first, so that the columns of a slice are nearly of one
@@ -141,8 +156,16 @@ static void order_by_count(layout *l, const uint32_t *count, uint32_t *begin) {
         }                                                               \
     } while (0)
 
+/* What a full layout of so many lines takes at most, with what `stakes` and `compute` take. */
+static uint64_t full_memory(const layout *l, uint64_t lines) {
+    uint64_t pieces = 16 * ARENA_ALIGNMENT, slot = sizeof *l->weights + sizeof *l->bonds + sizeof *l->present;
+    uint64_t row = SCRATCH + 2 * ACCUMULATORS * sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(uint16_t) + sizeof(double);
+    return pieces + SCRATCH_REST + lines * (SLICE * slot + sizeof *l->kept) + (l->rows + 1) * row +
+           (uint64_t)l->slices * SLICE * 3 * sizeof(double);
+}
+
 /* Decides what stands where, and takes the memory for it; 0 where there is not enough. A full layout costs its slots, a ragged
- * one some three times as much for each of its own. */
+ * one five to eight times as much for each of its own, of which it has at least as many as there are weights, or bonds. */
 static int plan(layout *l, int liquid, arena *memory) {
     const yuma_state *state = l->state;
     uint32_t n = l->n;
@@ -172,21 +195,19 @@ static int plan(layout *l, int liquid, arena *memory) {
         TAKE(count, n);
         TAKE(l->filled, n);
         TAKE(begin, (uint64_t)l->rows + 2);
-        uint64_t slots = count_slots(l, count, l->filled);
-        for (uint32_t j = 0; j < n; j++) {
-            l->columns += count[j] != 0;
-        }
+        l->columns = mark_columns(l, l->filled);
         l->slices = slices_of(l->columns);
         lines = (uint64_t)l->slices * l->pitch;
-        l->full = 8 * slots >= 3 * SLICE * (uint64_t)l->slices * l->rows;
-        if (l->full) {
-            for (uint32_t j = 0, at = 0; j < n; j++) {
-                l->place[j] = count[j] == 0 ? NOWHERE : (uint16_t)at;
-                if (count[j] != 0) {
-                    l->column[at++] = (uint16_t)j;
-                }
+        uint64_t bonds = state->bonds.indptr[n], most = weights > bonds ? weights : bonds;
+        l->full = 8 * most >= SLICE * lines && full_memory(l, lines) <= arena_left(memory);
+        for (uint32_t j = 0, at = 0; l->full && j < n; j++) {
+            l->place[j] = l->filled[j] ? (uint16_t)at : NOWHERE;
+            if (l->filled[j]) {
+                l->column[at++] = (uint16_t)j;
             }
-        } else {
+        }
+        if (!l->full) {
+            count_slots(l, count, l->filled);
             order_by_count(l, count, begin);
             TAKE(l->line, (uint64_t)l->slices + 1);
             lines = 0;
