@@ -3,6 +3,9 @@
 #include "vector.h"
 
 #include <fenv.h>
+#if defined(YUMA_HAVE_AVX)
+#include <cpuid.h>
+#endif
 
 #include "memory.h"
 #include "stages.h"
@@ -10,8 +13,37 @@
 
 enum { NOWHERE = UINT16_MAX };
 
+#if defined(YUMA_HAVE_AVX)
+/* Asked of the processor itself, as not every compiler's library fills in what __builtin_cpu_supports reads. */
+static uint32_t x86_sets(void) {
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX = 1 << 28 };                            /* leaf 1, ecx */
+    enum { AVX2 = 1 << 5, AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512BW = 1 << 30 };   /* leaf 7, ebx; VL is bit 31 */
+    enum { YMM = 0x06, ZMM = 0xe6 };                                                     /* registers that the system saves */
+    const unsigned avx = FMA | OSXSAVE | AVX, avx512 = AVX512F | AVX512DQ | AVX512BW | 1u << 31;
+    unsigned eax, ebx, ecx, edx, saved, high;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & avx) != avx) {
+        return 0;
+    }
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    if ((saved & YMM) != YMM || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & AVX2)) {
+        return 0;
+    }
+    return (uint32_t)YUMA_ISA_AVX2 | ((saved & ZMM) == ZMM && (ebx & avx512) == avx512 ? (uint32_t)YUMA_ISA_AVX512 : 0);
+}
+#endif
+
+uint32_t yuma_isa_available(void) {
+    uint32_t isa = YUMA_ISA_PORTABLE;
+#if defined(YUMA_HAVE_AVX)
+    isa |= x86_sets();
+#elif defined(YUMA_HAVE_NEON)
+    isa |= YUMA_ISA_NEON;
+#endif
+    return isa;
+}
+
 const vector_path *yuma_vector_path(uint32_t isa) {
-    isa &= yuma_isa_available();
+    isa = isa == YUMA_ISA_ANY ? yuma_isa_available() : isa;
 #if defined(YUMA_HAVE_AVX)
     if (isa & YUMA_ISA_AVX512) {
         return &yuma_vector_avx512;
@@ -26,23 +58,6 @@ const vector_path *yuma_vector_path(uint32_t isa) {
     }
 #endif
     return NULL;
-}
-
-uint32_t yuma_isa_available(void) {
-    uint32_t isa = YUMA_ISA_PORTABLE;
-#if defined(YUMA_HAVE_AVX)
-    __builtin_cpu_init(); /* not every compiler's library does it at start-up, and once is enough */
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        isa |= YUMA_ISA_AVX2;
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-            isa |= YUMA_ISA_AVX512;
-        }
-    }
-#elif defined(YUMA_HAVE_NEON)
-    isa |= YUMA_ISA_NEON;
-#endif
-    return isa;
 }
 
 typedef struct {
@@ -586,6 +601,16 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
     return 1;
 }
 
+/* Sets the mode, and looks: some emulators, valgrind's among them, take it and round to nearest. */
+static int rounds_downward(void) {
+    volatile double one = 1, below = 0x1p-60;
+    if (fesetround(FE_DOWNWARD) != 0) {
+        return 0;
+    }
+    below = one - below;
+    return below < one;
+}
+
 yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done) {
@@ -616,7 +641,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, 
     if (feholdexcept(&caller) != 0) {
         return YUMA_OK;
     }
-    int computed = fesetround(FE_DOWNWARD) == 0 && compute(&l, &e, path, &d, shares, memory);
+    int computed = rounds_downward() && compute(&l, &e, path, &d, shares, memory);
     fesetenv(&caller);
     if (!computed) {
         return YUMA_OK;

@@ -95,7 +95,7 @@ extern const vector_path yuma_vector_avx2, yuma_vector_avx512;
 extern const vector_path yuma_vector_neon;
 #endif
 
-/* The fastest path of the mask that this machine can run; null for none. */
+/* The fastest path of the mask, which is trusted, or of YUMA_ISA_ANY; null for none. */
 const vector_path *yuma_vector_path(uint32_t isa);
 
 /* The parameters of liquid alpha; 0 where the slope is beyond VECTOR_SLOPE. */

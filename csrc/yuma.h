@@ -153,14 +153,17 @@ typedef struct {
  * a size_t. A workspace needs no alignment and no initial content. */
 YUMA_API size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds);
 
-/* The instruction sets that this build has and this machine can run: a mask, in which YUMA_ISA_PORTABLE always is. */
+/* The instruction sets that this build has and this machine can run: a mask, in which YUMA_ISA_PORTABLE always is. It asks the
+ * processor, which takes microseconds on a virtual machine. */
 YUMA_API uint32_t yuma_isa_available(void);
 
-/* Sections 3 to 8, with the fastest instruction set of the mask isa that is available, the portable one where none is.
+/* Sections 3 to 8, with the fastest instruction set of the mask isa, the portable one where it has no other. isa is some of
+ * yuma_isa_available() and trusted to be, or YUMA_ISA_ANY, which asks it.
  * trace may be null, and so may all pointers of its matrices. With matrices the portable one computes, and so it does where
  * an input is outside what the others are proved for: liquid alpha over rows that are out of order, or with a steepness
- * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n, owner, profile, bonds_moving_average and the workspace; trusts
- * the matrices to be well formed and total_stake to be within its range. */
+ * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n,
+ * owner, profile, bonds_moving_average and the workspace; trusts the matrices to be well formed and total_stake to be within
+ * its range. */
 YUMA_API yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
                                 yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace,
                                 size_t workspace_size);

@@ -439,12 +439,32 @@ static int has_environment(void) {
     return less < 1;
 }
 
+/* What the kernel asks the processor is what the compiler's library asks it, and a mask is what it is. */
+static void test_available(void) {
+    uint32_t available = yuma_isa_available();
+    CHECK(available & YUMA_ISA_PORTABLE);
+#if defined(YUMA_HAVE_AVX)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    CHECK(!__builtin_cpu_supports("sse2") || /* which every such processor has: else the library does not know */
+          available == (YUMA_ISA_PORTABLE | (avx2 ? YUMA_ISA_AVX2 : 0u) | (avx512 ? YUMA_ISA_AVX512 : 0u)));
+#endif
+    CHECK(yuma_vector_path(YUMA_ISA_PORTABLE) == NULL && yuma_vector_path(0) == NULL);
+    CHECK(yuma_vector_path(YUMA_ISA_ANY) == yuma_vector_path(available));
+    for (uint32_t isa = YUMA_ISA_AVX2; isa <= YUMA_ISA_NEON; isa <<= 1) {
+        const vector_path *path = yuma_vector_path(isa & available);
+        CHECK(path == NULL ? !(isa & available) : path->isa == isa);
+    }
+}
+
 /* The liquid alphas of each instruction set in the raw bits, which an epoch shows only after further cuts: every distance
  * that is an edge, and others, with slopes up to the bound, g = ONE among them. */
 static void test_alphas(void) {
     static const int16_t steepness[] = {-2800, -2799, -1000, -200, -100, -7, -1, 0, 1, 50, 200, 1000, 1400, 2799, 2800};
     for (uint32_t isa = YUMA_ISA_AVX2; isa <= YUMA_ISA_NEON; isa <<= 1) {
-        const vector_path *path = yuma_vector_path(isa);
+        const vector_path *path = yuma_vector_path(isa & yuma_isa_available());
         if (path == NULL) {
             continue;
         }
@@ -606,6 +626,7 @@ int main(int count, char **arguments) {
     test_uidset();
     test_epoch();
     test_simulate();
+    test_available();
     if (has_environment()) {
         test_environment();
         test_alphas();

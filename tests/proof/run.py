@@ -1,8 +1,8 @@
 """Proves the primitives of csrc/wide.h and csrc/fixed.h: the table PROOFS, statement by statement.
 
-Without arguments what takes a few minutes, with `slow` the rest, with `enumerated` of the first what needs no more than a C
-compiler, with `broken` every edit of BROKEN to a copy of the sources, each of which a proof has to refuse. Needs cbmc, z3 and
-a C compiler; CBMC and CC in the environment choose them.
+Without arguments what takes a few minutes, with `slow` the rest, with `enumerated` of the first what needs no more than
+a C compiler, with `broken` every edit of BROKEN to a copy of the sources, each of which a proof has to refuse. Needs cbmc,
+z3 and a C compiler; CBMC and CC in the environment choose them.
 """
 
 from __future__ import annotations
