@@ -59,27 +59,40 @@ static inline uint64_t next_term(uint64_t term, uint64_t a, uint64_t i) {
     return (p.hi << 32 | p.lo >> 32) / i;
 }
 
-/* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). */
-int64_t fixed_exp_safe(int64_t x) {
-    x = fixed_clamp(x, -20 * YUMA_ONE, 20 * YUMA_ONE);
-    if (x == 0) {
-        return YUMA_ONE;
-    }
-    if (x == YUMA_ONE) {
-        return 11674931200; /* e cut to 23 fractional bits, as the chain has it */
-    }
-    uint64_t a = fixed_magnitude(x);
-    uint64_t sum = (uint64_t)YUMA_ONE + a, term = a;
-#define TERM(i) sum += term = next_term(term, a, i)
-#define FIVE_TERMS(i) (TERM(i), TERM((i) + 1), TERM((i) + 2), TERM((i) + 3), TERM((i) + 4), term != 0)
+/* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). Each waits for
+ * the one before it; of four exponents the processor computes them side by side. */
+static void add_terms(const uint64_t a[FIXED_FOUR], uint64_t sum[FIXED_FOUR]) {
+    uint64_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], t0 = a0, t1 = a1, t2 = a2, t3 = a3;
+#define TERM(i)                                                                                              \
+    (sum[0] += t0 = next_term(t0, a0, i), sum[1] += t1 = next_term(t1, a1, i), sum[2] += t2 = next_term(t2, a2, i), \
+     sum[3] += t3 = next_term(t3, a3, i))
+#define FIVE_TERMS(i) (TERM(i), TERM((i) + 1), TERM((i) + 2), TERM((i) + 3), TERM((i) + 4), (t0 | t1 | t2 | t3) != 0)
     (void)(FIVE_TERMS(2) && FIVE_TERMS(7) && FIVE_TERMS(12) && FIVE_TERMS(17) && FIVE_TERMS(22) && FIVE_TERMS(27));
 #undef FIVE_TERMS
 #undef TERM
-    if (x > 0) {
-        return (int64_t)sum;
+}
+
+void fixed_exp_safe_four(int64_t x[FIXED_FOUR]) {
+    uint64_t a[FIXED_FOUR], sum[FIXED_FOUR];
+    for (int k = 0; k < FIXED_FOUR; k++) {
+        x[k] = fixed_clamp(x[k], -20 * YUMA_ONE, 20 * YUMA_ONE);
+        a[k] = fixed_magnitude(x[k]);
+        sum[k] = (uint64_t)YUMA_ONE + a[k];
     }
-    uint64_t remainder;
-    return (int64_t)wide_div((wide){1, 0}, sum, &remainder); /* sum > 2^32: the quotient is below 2^32 */
+    add_terms(a, sum);
+    for (int k = 0; k < FIXED_FOUR; k++) {
+        if (x[k] == YUMA_ONE) {
+            x[k] = 11674931200; /* e cut to 23 fractional bits, as the chain has it */
+        } else {
+            x[k] = (int64_t)(x[k] < 0 ? fixed_inverse(sum[k]) : sum[k]); /* of 0: ONE */
+        }
+    }
+}
+
+int64_t fixed_exp_safe(int64_t x) {
+    int64_t four[FIXED_FOUR] = {x};
+    fixed_exp_safe_four(four);
+    return four[0];
 }
 
 int64_t yuma_add(int64_t a, int64_t b) {

@@ -133,6 +133,12 @@ static inline int64_t fixed_div_by(int64_t a, int64_t b, fixed_divisor d) {
     return (int64_t)(q + (rest >= d.b));
 }
 
+/* floor(2^64 / x), x >= 2: 2^64 = q * x + (rest + 1) */
+static inline uint64_t fixed_inverse(uint64_t x) {
+    uint64_t q = UINT64_MAX / x, rest = UINT64_MAX - q * x;
+    return q + (rest == x - 1);
+}
+
 /* Clamped where the quotient does not fit. The law never divides by 0 here; this gives 0. */
 static inline int64_t fixed_sdiv(int64_t a, int64_t b) {
     if (b == 0) {
@@ -170,5 +176,10 @@ static inline int64_t fixed_from_i64f64(wide x) {
 wide fixed_quotient64(wide a, wide b, int *overflow);
 
 int64_t fixed_exp_safe(int64_t x);
+
+enum { FIXED_FOUR = 4 };
+
+/* Of each, in place. */
+void fixed_exp_safe_four(int64_t x[FIXED_FOUR]);
 
 #endif

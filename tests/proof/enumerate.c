@@ -51,7 +51,7 @@ static const struct {
     void (*statement)(void);
 } known[] = {
     {"product", product}, {"product_signed", product_signed}, {"division", division}, {"mul", mul}, {"divide", divide},
-    {"divide_by", divide_by},
+    {"divide_by", divide_by}, {"inverse", inverse},
     {"quotient64", quotient64}, {"div64", div64},
 };
 

@@ -165,6 +165,12 @@ void divide_by(void) {
     PROVE(fixed_div_by(a, b, fixed_divisor_of(b)) == (signed_double)a * ((signed_double)1 << HALF) / b);
 }
 
+void inverse(void) {
+    word x = nondet_word();
+    GIVEN(x >= 2);
+    PROVE(fixed_inverse(x) == ((double_word)1 << WORD) / x);
+}
+
 void from_i64f64(void) {
     wide x = any_wide();
     PROVE(fixed_from_i64f64(x) == clamp((signed_double)number(x) >> HALF));
@@ -239,6 +245,9 @@ void calls_of_division(void) {
     }
     wide n = any_wide();
     word d = nondet_word(), r;
+    if (d >= 2) {
+        (void)fixed_inverse(d);
+    }
     GIVEN(n.hi < d);
     (void)wide_div(n, d, &r);
 }

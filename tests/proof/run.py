@@ -56,7 +56,7 @@ PROOFS = [
     *(
         Proof(statement, 8, limbs, "enumerated")
         for limbs in (False, True)
-        for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by")
+        for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by", "inverse")
     ),
     *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
     Proof("product", 8, True, "minisat", [], True),
@@ -86,6 +86,7 @@ BROKEN = [
     ("fixed.h", "x << shift != (uint64_t)a", "0", ("divide_by", 8, False)),
     ("fixed.h", "(rest >= d.b)", "(rest > d.b)", ("divide_by", 8, False)),
     ("fixed.h", "x > (uint64_t)YUMA_ONE ||", "", ("divide_by", 8, True)),
+    ("fixed.h", "(rest == x - 1)", "(rest == x - 2)", ("inverse", 8, False)),
     ("wide.h", "(middle >> 32) + (other >> 32)", "(middle >> 32)", ("product_of_halves", 64, True)),
     ("wide.h", "sum.hi += sum.lo < b.lo;", "sum.hi += sum.lo <= b.lo;", ("wide_sums", 64, False)),
     ("wide.h", "(b < 0 ? (uint64_t)a : 0)", "0", ("product_signed", 8, True)),
