@@ -301,8 +301,12 @@ static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begi
         if (place[uid[k + SLICE - 1]] - place[uid[k]] == SLICE - 1) {
             memcpy(values + place[uid[k]], value + k, SLICE * sizeof *value);
         } else {
-            for (uint32_t m = k; m < k + SLICE; m++) {
-                values[place[uid[m]]] = value[m];
+            uint16_t at[SLICE]; /* all looked up before the first is put, which for all the compiler knows could change them */
+            for (uint32_t m = 0; m < SLICE; m++) {
+                at[m] = place[uid[k + m]];
+            }
+            for (uint32_t m = 0; m < SLICE; m++) {
+                values[at[m]] = value[k + m];
             }
         }
     }
@@ -478,33 +482,14 @@ static int64_t accumulated(const uint64_t *table, uint32_t r) {
 }
 
 /* Section 8, the bonds to store, from a full layout: its columns are ascending. */
-static void store_full(const layout *l, yuma_result *result) {
+static void store_full(const layout *l, const vector_path *path, yuma_result *result) {
     uint32_t kept = 0, room = l->state->weights.indptr[l->n] + l->state->bonds.indptr[l->n];
-    size_t stride = l->pitch; /* lines, from a slice to the next */
     result->bonds_indptr[0] = 0;
     for (uint32_t i = 0, r = 0; i < l->n; i++) {
         int here = r < l->rows && l->row[r] == i;
-        uint32_t slices = here && result->validator_permit[i] ? l->slices : 0;
-        const uint16_t *uid = l->column, *value = l->bonds + (size_t)r * SLICE, *mask = l->kept + r;
-        for (uint32_t s = 0; s < slices; s++, uid += SLICE, value += stride * SLICE, mask += stride) {
-            unsigned set = *mask;
-            if (set == UINT16_MAX) {
-                memcpy(result->bonds_uid + kept, uid, SLICE * sizeof *uid);
-                memcpy(result->bonds_value + kept, value, SLICE * sizeof *value);
-                kept += SLICE;
-            } else if (set != 0 && room - kept >= SLICE) {
-                for (unsigned lane = 0; lane < SLICE; lane++) { /* without a branch, which could not be predicted */
-                    result->bonds_uid[kept] = uid[lane];
-                    result->bonds_value[kept] = value[lane];
-                    kept += set >> lane & 1;
-                }
-            } else {
-                for (; set != 0; set &= set - 1) {
-                    unsigned lane = uidset_lowest(set);
-                    result->bonds_uid[kept] = uid[lane];
-                    result->bonds_value[kept++] = value[lane];
-                }
-            }
+        if (here && result->validator_permit[i]) {
+            vector_row row = {l->slices, l->pitch, l->column, l->bonds + (size_t)r * SLICE, l->kept + r};
+            kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
         }
         r += here ? 1 : 0;
         result->bonds_indptr[i + 1] = kept;
@@ -656,7 +641,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, 
     }
     divide_by_sum(l.n, shares->dividends);
     if (l.full) {
-        store_full(&l, result);
+        store_full(&l, path, result);
     } else {
         store_ragged(&l, result, (void *)e.trust); /* used up, and larger */
     }

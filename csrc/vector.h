@@ -67,6 +67,13 @@ typedef struct {
     void *scratch;               /* SCRATCH bytes for each slot of the deepest column, and SCRATCH_REST */
 } vector_epoch;
 
+/* A row of a full layout. */
+typedef struct {
+    uint32_t slices, pitch;       /* lines from a slice to the next */
+    const uint16_t *uid;          /* [slices][SLICE] */
+    const uint16_t *bonds, *kept; /* of the first slice */
+} vector_row;
+
 /* With a slope of at most 28, |g| of section 7 is at most 14, where no term of the series passes 2^49. */
 #define VECTOR_SLOPE (28 * YUMA_ONE)
 
@@ -83,6 +90,8 @@ typedef struct {
     /* Section 7: adds to dividends; the bonds to store. incentive: / 2^32. rank: of Yuma 2. */
     void (*bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
                   const double incentive[SLICE], const double rank[SLICE]);
+    /* Section 8: the uids and values that are kept, of which there are at most `room`; how many. */
+    uint32_t (*pack)(const vector_row *row, uint16_t *uid, uint16_t *value, uint32_t room);
 } vector_path;
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(YUMA_NO_VECTOR)

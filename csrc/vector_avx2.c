@@ -110,6 +110,7 @@ INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, 
     *above = scores_least(*above, score | lower);
 }
 
+#define pack_slice pack_by_lane
 #include "vector_path.h"
 
 #if defined(__clang__)

@@ -105,6 +105,17 @@ INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, 
     *above = (scores)_mm512_mask_min_epu32((__m512i)*above, higher, (__m512i)*above, (__m512i)score);
 }
 
+INLINE void pack_into(__mmask16 set, const uint16_t *from, uint16_t *to) {
+    __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)from));
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(set, x)));
+}
+
+INLINE uint32_t pack_slice(unsigned set, const uint16_t *a, const uint16_t *b, uint16_t *to_a, uint16_t *to_b) {
+    pack_into((__mmask16)set, a, to_a);
+    pack_into((__mmask16)set, b, to_b);
+    return (uint32_t)__builtin_popcount(set);
+}
+
 #include "vector_path.h"
 
 #if defined(__clang__)

@@ -14,6 +14,8 @@
  *     bits(mask)              a bit a lane
  *     widen(p)                SCORES integers of 16 bits
  *     splat_scores, scores_least, scores_most, scores_upto, scores_step
+ *     pack_slice(set, a, b, to_a, to_b)  those numbers of SLICE in a and in b that are in the set, in front; how many. All of
+ *                             SLICE may be written. pack_by_lane does it without vectors
  *
  * and PATH(name), which gives the functions their names. */
 #include <string.h>
@@ -531,4 +533,39 @@ static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const doub
     }
 }
 
-const vector_path PATH(path) = {ISA, PATH(normalize), PATH(consensus), PATH(clip), PATH(alphas), PATH(bonds)};
+/* ---- section 8 ------------------------------------------------------------------------------------------------------- */
+
+INLINE uint32_t pack_by_lane(unsigned set, const uint16_t *a, const uint16_t *b, uint16_t *to_a, uint16_t *to_b) {
+    uint32_t packed = 0;
+    for (unsigned lane = 0; lane < SLICE; lane++) { /* without a branch, which could not be predicted */
+        to_a[packed] = a[lane];
+        to_b[packed] = b[lane];
+        packed += set >> lane & 1;
+    }
+    return packed;
+}
+
+static uint32_t PATH(pack)(const vector_row *row, uint16_t *uid, uint16_t *value, uint32_t room) {
+    const uint16_t *from_uid = row->uid, *from = row->bonds, *kept = row->kept;
+    uint32_t packed = 0;
+    for (uint32_t s = 0; s < row->slices; s++, from_uid += SLICE, from += row->pitch * (size_t)SLICE, kept += row->pitch) {
+        unsigned set = *kept;
+        if (set == UINT16_MAX) {
+            memcpy(uid + packed, from_uid, SLICE * sizeof *uid);
+            memcpy(value + packed, from, SLICE * sizeof *value);
+            packed += SLICE;
+        } else if (set != 0 && room - packed >= SLICE) {
+            packed += pack_slice(set, from_uid, from, uid + packed, value + packed);
+        } else {
+            for (unsigned lane = 0; lane < SLICE; lane++) {
+                if (set >> lane & 1) {
+                    uid[packed] = from_uid[lane];
+                    value[packed++] = from[lane];
+                }
+            }
+        }
+    }
+    return packed;
+}
+
+const vector_path PATH(path) = {ISA, PATH(normalize), PATH(consensus), PATH(clip), PATH(alphas), PATH(bonds), PATH(pack)};
