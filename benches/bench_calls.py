@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 
 import pytest
-from shapes import EMISSION, SHAPES, hyperparameters, subnet
+from shapes import EMISSION, SHAPES, VARIANTS, hyperparameters, subnet, using
 
 import yuma_kernel as yk
 from conftest import Measure
@@ -60,13 +60,15 @@ def calls() -> dict[str, tuple[Callable[[], object], int]]:
 
 
 @pytest.mark.parametrize("what", calls())
-def bench_calls(measure: Measure, what: str) -> None:
-    call, epochs = calls()[what]
-    measure(
-        call,
-        weights=settled().weights.uid.size * epochs,
-        what=what,
-        backend=f"c/{native.selected_instruction_set()}",
-        shape=str(SHAPE),
-        rules="yuma2",
-    )
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant.startswith("c/")])
+def bench_calls(measure: Measure, variant: str, what: str) -> None:
+    with using(variant):
+        call, epochs = calls()[what]
+        measure(
+            call,
+            weights=settled().weights.uid.size * epochs,
+            what=what,
+            backend=variant,
+            shape=str(SHAPE),
+            rules="yuma2",
+        )
