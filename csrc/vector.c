@@ -107,19 +107,24 @@ static int all_ascending(const yuma_state *state) {
     return 1;
 }
 
+static void mark(const uint16_t *uid, uint32_t count, uint16_t *used) {
+    for (uint32_t k = 0; k < count; k++) {
+        used[uid[k]] = 1;
+    }
+}
+
 /* By column, whether anybody has a weight or a bond there; how many such columns there are. */
 static uint32_t mark_columns(const layout *l, uint16_t *used) {
     const yuma_stored_rows *weights = &l->state->weights, *bonds = &l->state->bonds;
     uint32_t columns = 0;
     memset(used, 0, l->n * sizeof *used);
     for (uint32_t r = 0; r < l->rows; r++) {
-        uint32_t i = l->row[r], end = last_weight(l->state, i);
-        for (uint32_t k = first(weights, i); k < end; k++) {
-            used[weights->uid[k]] = 1;
+        uint32_t i = l->row[r], weight = first(weights, i), count = last_weight(l->state, i) - weight;
+        uint32_t bond = first(bonds, i), others = bonds->indptr[i + 1] - bond;
+        mark(weights->uid + weight, count, used);
+        if (count != others || memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *used) != 0) {
+            mark(bonds->uid + bond, others, used); /* who keeps his weights has his bonds where they are */
         }
-    }
-    for (uint32_t k = 0; k < bonds->indptr[l->n]; k++) {
-        used[bonds->uid[k]] = 1;
     }
     for (uint32_t j = 0; j < l->n; j++) {
         columns += used[j];
