@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import yuma_kernel as yk
@@ -72,6 +73,9 @@ def test_one_for_all() -> None:
         ((STATES[:3], RULES[:2]), "hyperparameters", None),
         ((7, RULES[0]), "states", None),
         (("abc", RULES[0]), "states", None),
+        ((np.ma.masked, RULES[0]), "states", None),
+        ((np.array(1).data, RULES[0]), "states", None),
+        ((STATES[:2], np.array(None)), "hyperparameters", None),
         ((STATES[:2], None), "hyperparameters", None),
     ],
 )

@@ -186,6 +186,7 @@ def test_is_a_value() -> None:
         ({"weights": [yk.SparseRows.empty(5)] * 2}, "weights", None),
         ({"weights": [yk.SparseRows.empty(5), 3, yk.SparseRows.empty(5)]}, "weights[1]", None),
         ({"weights": yk.SparseRows.empty(4)}, "weights", None),
+        ({"weights": np.array(1).data}, "weights", None),
         ({"progress": 3}, "progress", None),
         ({"backend": "cuda"}, "backend", None),
     ],

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, overload
 
 from yuma_kernel.epoch import Backend, load_backend
 from yuma_kernel.errors import InputError
-from yuma_kernel.types import U64_MAX, EpochResult, Hyperparameters, SubnetState, boolean, each_u64, integer
+from yuma_kernel.types import U64_MAX, EpochResult, Hyperparameters, SubnetState, boolean, each_u64, has_items, integer
 
 _MAX_THREADS = 1024
 _BATCH = 16
@@ -26,9 +26,9 @@ def _sequence(name: str, value: object, single: type) -> list[object] | None:
     """The items of an argument that may be a single one: then None."""
     if isinstance(value, single) and not isinstance(value, Sequence):
         return None
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    if not has_items(value):
         raise InputError(name, f"expected {single.__name__} or a sequence of them, got {type(value).__name__}")
-    return list(value)
+    return list(cast("Iterable[object]", value))
 
 
 def _count(lists: dict[str, list[object] | None]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from yuma_kernel.types import (
     boolean,
     each_u64,
     freeze,
+    has_items,
     integer,
     stored_rows,
     total_stake_array,
@@ -204,7 +205,7 @@ def _callable(progress: object) -> Any:
 
 def _items(name: str, value: Any, count: int) -> list[Any]:
     """One item, or one for each epoch."""
-    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, SparseRows, np.ndarray)):
+    if not has_items(value) or isinstance(value, (SparseRows, np.ndarray)):
         return [value]
     items = list(value)
     if len(items) != count:

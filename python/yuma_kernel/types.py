@@ -168,6 +168,13 @@ def array(name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | Non
     return freeze(_checked(name, source, np.dtype(dtype)))
 
 
+def has_items(value: object) -> bool:
+    """Whether it is a collection of things, and no text, bytes or single number in the form of an array."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, memoryview))
+
+
 def each_u64(name: str, value: object, count: int | None) -> tuple[int, ...] | None:
     """`count` integers of u64, None standing for any number; None for a value that is no sequence, and so one for all."""
     if isinstance(value, np.ndarray):
