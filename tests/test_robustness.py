@@ -509,7 +509,7 @@ def names(call: Call, error: yk.InputError) -> bool:
         "n": ("indptr",),
     }
     known = {*call.arguments, *(part for name in call.arguments for part in of_rows.get(name, ()))}
-    return re.sub(r"^length of ", "", error.field).split(".")[0] in known
+    return re.sub(r"^length of |\[\d+\](?=$|\.)", "", error.field).split(".")[0] in known
 
 
 def attempt(call: Call, name: str, value: Any, sure: bool) -> bool:

@@ -176,6 +176,7 @@ def test_is_a_value() -> None:
         ({"every": 0}, "every", None),
         ({"bonds": 3}, "bonds", None),
         ({"emission": [1, 2]}, "emission", None),
+        ({"emission": None}, "emission", None),
         ({"emission": [1, -2, 3]}, "emission", 1),
         ({"current_block": [1, 2, 2**64]}, "current_block", 2),
         ({"current_block": "abc"}, "current_block", None),

@@ -165,8 +165,7 @@ def simulate(
         held: AnyArray | None = getattr(state, name)
         return None if held is None else held[None]
 
-    def scalars(name: str, given: object, held: int) -> tuple[int, ...]:
-        value = held if given is None else given
+    def scalars(name: str, value: object) -> tuple[int, ...]:
         return each_u64(name, value, count) or (integer(name, value, 0, U64_MAX),)
 
     plan = Plan(
@@ -176,12 +175,13 @@ def simulate(
         keep_bonds=boolean("bonds", bonds),
         weights=_weights(weights, state, count),
         hyperparameters=_hyperparameters(hyperparameters, count),
-        emission=scalars("emission", emission, 0),
+        emission=scalars("emission", emission),
         scalars={
-            "current_block": scalars("current_block", current_block, state.current_block),
-            "last_mechanism_step_block": scalars(
-                "last_mechanism_step_block", last_mechanism_step_block, state.last_mechanism_step_block
-            ),
+            name: scalars(name, getattr(state, name) if given is None else given)
+            for name, given in (
+                ("current_block", current_block),
+                ("last_mechanism_step_block", last_mechanism_step_block),
+            )
         },
         arrays={
             "total_stake": state.total_stake[None] if total_stake is None else _stakes(total_stake, count, n),
