@@ -20,7 +20,6 @@
  * and PATH(name), which gives the functions their names. */
 #include <string.h>
 
-
 static const double TWO_32 = 4294967296.0;
 static const double UNIT = 1 / 4294967296.0;
 /* Added to a number in [0, 2^52), UP leaves no bit below 1, and the number in the low 52; UP_SIGNED leaves no bit below 1 of
@@ -69,7 +68,7 @@ INLINE number lowered(words sum) {
     return (number)((sum & LOW) | (words)splat(UP)) - UP;
 }
 
-/* The same for |x * k| < 2^51. */
+/* floor(x * k) for |x * k| < 2^51 */
 INLINE number floor_mul_signed(number x, number k) {
     return fused(x, k, splat(UP_SIGNED)) - UP_SIGNED;
 }
