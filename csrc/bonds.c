@@ -124,18 +124,13 @@ yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64
 
 /* divisor: by column, 0 where all entries are 0. */
 static yuma_status divide_by_column(uint32_t n, yuma_rows *matrix, const int64_t *divisor, arena *memory) {
-    struct column {
-        int64_t b;
-        fixed_divisor d;
-    } *columns = arena_take(memory, n, sizeof *columns);
+    fixed_divisor *columns = arena_take(memory, n, sizeof *columns);
     REQUIRE(columns != NULL, YUMA_ERROR_WORKSPACE);
     for (uint32_t j = 0; j < n; j++) {
-        int64_t b = divisor[j] != 0 ? divisor[j] : 1;
-        columns[j] = (struct column){b, fixed_divisor_of(b)};
+        columns[j] = fixed_divisor_of(divisor[j]);
     }
     for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
-        const struct column *c = &columns[matrix->uid[k]];
-        matrix->value[k] = fixed_div_by(matrix->value[k], c->b, c->d);
+        matrix->value[k] = fixed_div_by(matrix->value[k], columns[matrix->uid[k]]);
     }
     return YUMA_OK;
 }

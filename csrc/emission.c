@@ -21,13 +21,13 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
         total_active += active_stake[i];
     }
     const int64_t *fallback = total_active == 0 ? stake : active_stake;
-    const fixed_divisor by_total = fixed_divisor_of(total != 0 ? total : 1);
+    const fixed_divisor by_total = fixed_divisor_of(total);
     for (uint32_t i = 0; i < n; i++) {
         int64_t server = incentive[i], validator = fallback[i], all = fallback[i];
         if (total != 0) {
-            server = fixed_div_by(incentive[i], total, by_total);
-            validator = fixed_div_by(dividends[i], total, by_total);
-            all = fixed_div_by(incentive[i] + dividends[i], total, by_total);
+            server = fixed_div_by(incentive[i], by_total);
+            validator = fixed_div_by(dividends[i], by_total);
+            all = fixed_div_by(incentive[i] + dividends[i], by_total);
         }
         server_emission[i] = yuma_emission_share(server, emission);
         validator_emission[i] = yuma_emission_share(validator, emission);

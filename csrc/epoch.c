@@ -150,7 +150,7 @@ static yuma_status take_rows(working *w, uint64_t entries, yuma_rows *rows) {
     return YUMA_OK;
 }
 
-#define REST(w) (w)->memory.at, (size_t)((w)->memory.end - (w)->memory.at)
+#define REST(w) (w)->memory.at, arena_left(&(w)->memory)
 
 static void trace_array(uint32_t n, const int64_t *values, int64_t *to) {
     memcpy(to, values, n * sizeof *to);
@@ -298,6 +298,7 @@ yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_
     REQUIRE(done != NULL, YUMA_ERROR_NULL);
     *done = 0;
     REQUIRE(epochs == 0 || (states != NULL && hyperparameters != NULL && emission != NULL && results != NULL), YUMA_ERROR_NULL);
+    isa = isa == YUMA_ISA_ANY ? yuma_isa_available() : isa; /* once for all epochs */
     for (uint32_t k = 0; k < epochs; k++) {
         yuma_state state = states[k];
         int carried = state.bonds.indptr == NULL || state.validator_permit == NULL;

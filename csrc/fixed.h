@@ -106,31 +106,31 @@ static inline int64_t fixed_div(int64_t a, int64_t b) {
 
 /* What many are divided by. Whole numbers lose their factor 2^32, so that stored values and proportions are divided alike. */
 typedef struct {
-    uint64_t b;          /* b / 2^shift */
-    uint64_t reciprocal; /* floor((2^64 - 1) / that) */
+    int64_t b;
+    uint64_t reciprocal; /* floor((2^64 - 1) / y), where y is b without that factor */
 } fixed_divisor;
 
 static inline unsigned fixed_shift(int64_t b) {
     return (b & (int64_t)UINT32_MAX) == 0 ? 32 : 0;
 }
 
-/* b > 0 */
+/* b >= 0; of 0, which has only zeros to divide, as of 1 */
 static inline fixed_divisor fixed_divisor_of(int64_t b) {
-    uint64_t y = (uint64_t)b >> fixed_shift(b);
-    return (fixed_divisor){y, UINT64_MAX / y};
+    b = b == 0 ? 1 : b;
+    return (fixed_divisor){b, UINT64_MAX / ((uint64_t)b >> fixed_shift(b))};
 }
 
-/* fixed_div(a, b) for 0 <= a <= b and d = fixed_divisor_of(b). With x <= y, x <= 2^32 and r = floor((2^64 - 1) / y), x * r is
+/* fixed_div(a, d.b) for 0 <= a <= d.b. With x <= y, x <= 2^32 and r = floor((2^64 - 1) / y), x * r is
  * below 2^64, and below x * 2^64 / y by at most x <= 2^32: q is the quotient or one less, and what is left of x * 2^32, modulo
  * 2^64 but below 2 * y, tells which. */
-static inline int64_t fixed_div_by(int64_t a, int64_t b, fixed_divisor d) {
-    unsigned shift = fixed_shift(b);
-    uint64_t x = (uint64_t)a >> shift;
+static inline int64_t fixed_div_by(int64_t a, fixed_divisor d) {
+    unsigned shift = fixed_shift(d.b);
+    uint64_t x = (uint64_t)a >> shift, y = (uint64_t)d.b >> shift;
     if (x > (uint64_t)YUMA_ONE || x << shift != (uint64_t)a) {
-        return fixed_div(a, b);
+        return fixed_div(a, d.b);
     }
-    uint64_t q = x * d.reciprocal >> 32, rest = (x << 32) - q * d.b;
-    return (int64_t)(q + (rest >= d.b));
+    uint64_t q = x * d.reciprocal >> 32, rest = (x << 32) - q * y;
+    return (int64_t)(q + (rest >= y));
 }
 
 /* floor(2^64 / x), x >= 2: 2^64 = q * x + (rest + 1) */

@@ -17,20 +17,20 @@ static inline arena arena_of(void *workspace, size_t size) {
     return (arena){start, start == NULL ? start : start + size};
 }
 
+static inline size_t arena_left(const arena *workspace) {
+    return (size_t)(workspace->end - workspace->at);
+}
+
 /* `count` items of `size` bytes, aligned for any type; null where the workspace has no more room. count * size is at most
  * 16 * 2^32: on a machine with a 32-bit size_t the test for room is made in 64 bits. */
 static inline void *arena_take(arena *workspace, uint64_t count, uint64_t size) {
     uint64_t padding = (uint64_t)(-(uintptr_t)workspace->at & (ARENA_ALIGNMENT - 1));
-    if (workspace->at == NULL || (uint64_t)(workspace->end - workspace->at) < padding + count * size) {
+    if (workspace->at == NULL || arena_left(workspace) < padding + count * size) {
         return NULL;
     }
     unsigned char *taken = workspace->at + padding;
     workspace->at = taken + count * size;
     return taken;
-}
-
-static inline size_t arena_left(const arena *workspace) {
-    return (size_t)(workspace->end - workspace->at);
 }
 
 /* As arena_take, filled with zero bytes. */

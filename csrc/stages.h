@@ -52,12 +52,9 @@ static inline void divide_by_sum(uint32_t n, int64_t *values) {
     for (uint32_t i = 0; i < n; i++) {
         sum += values[i];
     }
-    if (sum == 0) {
-        return;
-    }
     fixed_divisor d = fixed_divisor_of(sum);
     for (uint32_t i = 0; i < n; i++) {
-        values[i] = fixed_div_by(values[i], sum, d);
+        values[i] = fixed_div_by(values[i], d);
     }
 }
 

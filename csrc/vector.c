@@ -211,10 +211,7 @@ static int plan(layout *l, int liquid, arena *memory) {
         l->slices = slices_of(n);
         lines = (uint64_t)l->slices * l->pitch;
     } else {
-        uint32_t *count, *begin;
-        TAKE(count, n);
         TAKE(l->filled, n);
-        TAKE(begin, (uint64_t)l->rows + 2);
         l->columns = mark_columns(l, l->filled);
         l->slices = slices_of(l->columns);
         lines = (uint64_t)l->slices * l->pitch;
@@ -227,6 +224,9 @@ static int plan(layout *l, int liquid, arena *memory) {
             }
         }
         if (!l->full) {
+            uint32_t *count, *begin;
+            TAKE(count, n);
+            TAKE(begin, (uint64_t)l->rows + 2);
             count_slots(l, count, l->filled);
             order_by_count(l, count, begin);
             TAKE(l->line, (uint64_t)l->slices + 1);
@@ -431,8 +431,9 @@ static int stakes(const layout *l, vector_epoch *e, const int64_t *active_stake,
     for (uint32_t i = 0; i < l->n; i++) {
         sum += active_stake[i];
     }
+    const fixed_divisor by_sum = fixed_divisor_of(sum);
     for (uint32_t i = 0, r = 0; i < l->n; i++) {
-        int64_t share = active_stake[i] == 0 ? 0 : fixed_div(active_stake[i], sum);
+        int64_t share = fixed_div_by(active_stake[i], by_sum);
         total += share;
         e->validators += share != 0; /* a share is at least the stake, whose sum is at most 1 */
         if (r < l->rows && l->row[r] == i) {
@@ -483,7 +484,7 @@ static int64_t accumulated(const uint64_t *table, uint32_t r) {
     for (unsigned a = 0; a < ACCUMULATORS; a++) {
         sum += table[(size_t)r * ACCUMULATORS + a];
     }
-    return (int64_t)(sum & (((uint64_t)1 << 52) - 1));
+    return (int64_t)(sum & RAISED_LOW);
 }
 
 /* Section 8, the bonds to store, from a full layout: its columns are ascending. */

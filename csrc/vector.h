@@ -74,6 +74,9 @@ typedef struct {
     const uint16_t *bonds, *kept; /* of the first slice */
 } vector_row;
 
+/* Numbers raised by 2^52 are added up as integers of 64 bits, of which the low 52 are the sum of the numbers. */
+#define RAISED_LOW (((uint64_t)1 << 52) - 1)
+
 /* With a slope of at most 28, |g| of section 7 is at most 14, where no term of the series passes 2^49. */
 #define VECTOR_SLOPE (28 * YUMA_ONE)
 

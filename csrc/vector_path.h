@@ -61,11 +61,9 @@ INLINE number floor_mul_add(number x, number k, number y, number l) {
     return raised_mul(x, k) - 2 * UP + raised_mul(y, l);
 }
 
-/* Raised numbers are added up as integers of 64 bits, of which the low 52 are the sum of the numbers. */
-static const uint64_t LOW = ((uint64_t)1 << 52) - 1;
-
+/* The sum of raised numbers: vector.h. */
 INLINE number lowered(words sum) {
-    return (number)((sum & LOW) | (words)splat(UP)) - UP;
+    return (number)((sum & RAISED_LOW) | (words)splat(UP)) - UP;
 }
 
 /* floor(x * k) for |x * k| < 2^51 */

@@ -174,7 +174,7 @@ static void check_quotient64(wide a, wide b) {
 
 static void check_divisor(int64_t a, int64_t b) {
     if (0 <= a && a <= b && b != 0) {
-        CHECK(fixed_div_by(a, b, fixed_divisor_of(b)) == (int64_t)big_div((big){{(uint64_t)a << 32, (uint64_t)a >> 32}}, (big){{(uint64_t)b}}).limb[0]);
+        CHECK(fixed_div_by(a, fixed_divisor_of(b)) == (int64_t)big_div((big){{(uint64_t)a << 32, (uint64_t)a >> 32}}, (big){{(uint64_t)b}}).limb[0]);
     }
 }
 

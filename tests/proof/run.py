@@ -84,7 +84,7 @@ BROKEN = [
     ("fixed.h", "(uint64_t)INT64_MAX + (uint64_t)negative) {", "(uint64_t)INT64_MAX) {", ("divide", 8, False)),
     ("fixed.h", "negative ? (uint64_t)0 - q : q", "negative ? ~q : q", ("divide", 8, True)),
     ("fixed.h", "x << shift != (uint64_t)a", "0", ("divide_by", 8, False)),
-    ("fixed.h", "(rest >= d.b)", "(rest > d.b)", ("divide_by", 8, False)),
+    ("fixed.h", "(rest >= y)", "(rest > y)", ("divide_by", 8, False)),
     ("fixed.h", "x > (uint64_t)YUMA_ONE ||", "", ("divide_by", 8, True)),
     ("fixed.h", "(rest == x - 1)", "(rest == x - 2)", ("inverse", 8, False)),
     ("wide.h", "(middle >> 32) + (other >> 32)", "(middle >> 32)", ("product_of_halves", 64, True)),
