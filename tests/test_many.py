@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 import yuma_kernel as yk
 from test_instruction_sets import subnets
+from yuma_kernel import many
 
 CALLS = [(state, h, seed * 10**9) for seed, (state, h) in enumerate(subnets(60))]
 STATES = [state for state, _, _ in CALLS]
@@ -102,6 +106,50 @@ def test_refused_options(options: Any, field: str, index: int | None) -> None:
     with pytest.raises(yk.InputError) as caught:
         yk.epoch_many(STATES[:3], RULES[0], **options)
     assert (caught.value.field, caught.value.index) == (field, index)
+
+
+def test_threads_are_kept() -> None:
+    """And no other is started where they are idle."""
+
+    def kept() -> set[int | None]:
+        return {thread.ident for thread in threading.enumerate() if thread.name.startswith("yuma-kernel")}
+
+    yk.epoch_many(STATES, RULES, threads=3)
+    before = kept()
+    for _ in range(10):
+        time.sleep(0.01)  # until all are idle
+        yk.epoch_many(STATES, RULES, threads=3)
+    assert before
+    assert before <= kept()
+    assert len(kept()) <= max(2, len(before))
+
+
+def test_many_calls_of_epoch_many_at_once() -> None:
+    expected = one_by_one()
+    with ThreadPoolExecutor(6) as pool:
+        for got in pool.map(lambda k: yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=1 + k % 5), range(60)):
+            assert got == expected
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And ends the call, in whichever thread it comes up."""
+    real, computed = many._computed, []
+
+    def fails(backend: Any, calls: Any, trace: bool) -> Any:
+        computed.append(len(calls))
+        if any(call.emission == 4711 for call in calls):
+            raise RuntimeError("4711")
+        return real(backend, calls, trace)
+
+    monkeypatch.setattr(many, "_computed", fails)
+    for at in (0, 1, len(STATES) - 1):
+        emissions = list(EMISSIONS)
+        emissions[at] = 4711
+        for threads in (1, 2, 5):
+            with pytest.raises(RuntimeError, match="4711"):
+                yk.epoch_many(STATES, RULES, emission=emissions, threads=threads)
+    monkeypatch.undo()
+    assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=2) == one_by_one()
 
 
 def test_one_that_fails_harms_no_other() -> None:

@@ -127,6 +127,44 @@ def test_fork_while_other_threads_compute(compiled: str) -> None:
             thread.join()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_epoch_many_after_fork() -> None:
+    """The threads that epoch_many keeps are the parent's; a child starts its own."""
+    states, rules = some_sizes(), yk.Hyperparameters()
+    expected = yk.epoch_many(states, rules, threads=3)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if yk.epoch_many(states, rules, threads=3) == expected else 2
+            code = code or (0 if any(thread.name.startswith("yuma-kernel") for thread in threading.enumerate()) else 3)
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert yk.epoch_many(states, rules, threads=3) == expected
+
+
+AT_EXIT = """
+import atexit
+import yuma_kernel as yk
+rows = yk.SparseRows.from_rows([[(1, 5)], []])
+state = yk.SubnetState(rows, yk.SparseRows.empty(2), yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10)
+def compute():
+    return yk.epoch_many([state] * 40, yk.Hyperparameters(), threads=threads)
+expected = compute() if before else [yk.epoch(state, yk.Hyperparameters())] * 40
+atexit.register(lambda: print(compute() == expected))
+"""
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_epoch_many_while_the_interpreter_ends(threads: int, before: bool) -> None:
+    """No thread can be started then."""
+    done = python(f"threads, before = {threads}, {before}\n{AT_EXIT}")
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
+
+
 SUBINTERPRETER = """
 import sys
 import yuma_kernel as yk

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, cast, overload
 
 from yuma_kernel.epoch import Backend, load_backend
@@ -20,6 +21,33 @@ def _available_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS has none
         return os.cpu_count() or 1
+
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)  # a child has none of its parent's threads
+
+
+def _started(work: Callable[[], None], threads: int) -> list[Future[None]]:
+    """`work` in so many threads, or in fewer where no more can be started. They stay for the next call: to start one, and
+    to fill memory that is new to the process, takes as long as several epochs."""
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_MAX_THREADS, "yuma-kernel")  # which starts one only where none is idle
+    started: list[Future[None]] = []
+    try:
+        while len(started) < threads:
+            started.append(_pool.submit(work))
+    except RuntimeError:  # no more threads in this process, or the interpreter is ending
+        pass
+    return started
 
 
 def _sequence(name: str, value: object, single: type) -> list[object] | None:
@@ -60,11 +88,11 @@ class _Call:
         self.state, self.hyperparameters, self.emission = state, hyperparameters, emission
 
 
-def _batches(indices: list[int], workers: int) -> Iterator[list[int]]:
+def _batches(indices: list[int], workers: int) -> deque[list[int]]:
     """What a thread takes at a time: one that came back for each epoch would wait for the GIL as often. So small that the
-    threads end nearly together. The iterator of a list hands its items out one by one, whatever thread asks."""
-    size = max(1, min(_BATCH, len(indices) // (4 * max(1, workers))))
-    return iter([indices[k : k + size] for k in range(0, len(indices), size)])
+    threads end nearly together."""
+    size = max(1, min(_BATCH, len(indices) // (8 * max(1, workers))))
+    return deque(indices[k : k + size] for k in range(0, len(indices), size))
 
 
 def _computed(backend: Backend, calls: Sequence[_Call], trace: bool) -> Sequence[EpochResult]:
@@ -117,7 +145,8 @@ def epoch_many(
         states, hyperparameters, emission (u64, rao): one for all epochs, or one for each; what is for each has the same
             length. One state with a sequence of hyperparameters gives variants of one subnet.
         backend, trace: as for `epoch`.
-        threads: at most so many, 1 to 1024; None: as many as this process has cores. The results do not depend on it.
+        threads: at most so many, 1 to 1024; None: as many as this process has cores. The results do not depend on it. They
+            stay, idle, for the next call.
         return_errors: a state or hyperparameters that cannot be computed have their InputError in their place among the
             results, and the others are computed all the same. Otherwise it is raised before anything is computed.
 
@@ -157,16 +186,23 @@ def epoch_many(
     batches = _batches(good, workers)
 
     def work() -> None:
-        for batch in batches:
+        while batches:
+            try:
+                batch = batches.popleft()
+            except IndexError:  # another thread was first
+                return
             for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
                 results[index] = result
 
     if workers <= 1:
         work()
     else:
-        with ThreadPoolExecutor(workers - 1, "yuma-kernel") as pool:
-            others = [pool.submit(work) for _ in range(workers - 1)]
+        others = _started(work, workers - 1)
+        try:
             work()  # this thread is one of them
             for other in others:
-                other.result()
+                if not other.cancel():  # one that has had no turn is not waited for
+                    other.result()
+        finally:
+            batches.clear()  # after an error nobody takes another
     return results  # type: ignore[return-value]
