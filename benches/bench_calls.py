@@ -1,10 +1,13 @@
 """What the calls add to the kernel: the same epochs by the kernel alone, by `epoch`, by `simulate` and by `epoch_many`, of a
-subnet whose bonds have settled, so that consecutive epochs are all the same work."""
+subnet whose bonds have settled, so that consecutive epochs are all the same work. What two threads of the kernel alone gain is
+what the machine has to give to two threads of `epoch_many`."""
 
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from shapes import EMISSION, SHAPES, VARIANTS, hyperparameters, subnet, using
@@ -34,6 +37,31 @@ def copies() -> list[yk.SubnetState]:
     ]
 
 
+def each_alone(threads: int) -> Callable[[], None]:
+    """The kernel and nothing of Python but the call, on every copy, in so many threads."""
+    rules, mask = native._hyperparameters(hyperparameters(SHAPE, "yuma2")), native.selected_mask()
+    given = [native._given(state) for state in copies()]
+    pool = ThreadPoolExecutor(max(1, threads - 1))
+
+    def work(left: deque[native._Given]) -> None:
+        outputs, workspace = native._outputs(given[0].n, given[0].room), native._workspace(given[0].workspace)
+        while True:
+            try:
+                state = left.popleft().struct
+            except IndexError:
+                return
+            lib.yuma_epoch(state, rules, EMISSION, outputs.result, ffi.NULL, mask, workspace, len(workspace))
+
+    def call() -> None:
+        left = deque(given)
+        others = [pool.submit(work, left) for _ in range(threads - 1)]
+        work(left)
+        for other in others:
+            other.result()
+
+    return call
+
+
 def calls() -> dict[str, tuple[Callable[[], object], int]]:
     """By name, a call and the number of epochs that it computes."""
     state, h = settled(), hyperparameters(SHAPE, "yuma2")
@@ -54,6 +82,8 @@ def calls() -> dict[str, tuple[Callable[[], object], int]]:
             lambda: yk.simulate(state, h, epochs=EPOCHS, emission=EMISSION, bonds=True),
             EPOCHS,
         ),
+        f"kernel alone, {MANY} subnets, 1 thread": (each_alone(1), MANY),
+        f"kernel alone, {MANY} subnets, 2 threads": (each_alone(2), MANY),
         f"epoch_many, {MANY} subnets, 1 thread": (lambda: yk.epoch_many(copies(), h, emission=EMISSION, threads=1), MANY),
         f"epoch_many, {MANY} subnets, 2 threads": (lambda: yk.epoch_many(copies(), h, emission=EMISSION, threads=2), MANY),
     }
