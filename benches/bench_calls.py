@@ -1,6 +1,6 @@
 """What the calls add to the kernel: the same epochs by the kernel alone, by `epoch`, by `simulate` and by `epoch_many`, of a
-subnet whose bonds have settled, so that consecutive epochs are all the same work. What two threads of the kernel alone gain is
-what the machine has to give to two threads of `epoch_many`."""
+subnet whose bonds have settled, so that consecutive epochs are all the same work. What two threads of the kernel alone gain
+is what the machine has to give to two threads of `epoch_many`."""
 
 from __future__ import annotations
 

@@ -106,8 +106,9 @@ class Run:
         self.weights = {part: np.array([_address(getattr(rows, part)) for rows in plan.weights], _POINTER) for part in _ROWS}
         self.scalars = {name: np.array(items, np.uint64) for name, items in plan.scalars.items()}
         self.given["n"], self.given["owner_uid"] = self.n, native._owner(plan.state.owner_uid)
+        self.held = [native._hyperparameters(h) for h in plan.hyperparameters]
         for k in range(CHUNK):
-            self.rules[k], self.amounts[k] = native._hyperparameters(plan.hyperparameters[0]), plan.emission[0]
+            self.rules[k], self.amounts[k] = self.held[0], plan.emission[0]
 
     def finish(self) -> Simulation:
         plan = self.plan
@@ -139,7 +140,7 @@ class Run:
                 self.given[name][part_of] = _address(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
         begin, end = int(epochs[0]), int(epochs[-1]) + 1
         if len(plan.hyperparameters) > 1:
-            self.rules[0:count] = [native._hyperparameters(h) for h in plan.hyperparameters[begin:end]]
+            self.rules[0:count] = self.held[begin:end]
         if len(plan.emission) > 1:
             self.amounts[0:count] = list(plan.emission[begin:end])
         kept, row = (epochs + 1) % plan.every == 0, (epochs + 1) // plan.every - 1

@@ -283,6 +283,7 @@ def _given(state: SubnetState) -> _Given:
 
 
 def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
+    """A pointer to hold for as long as C has its address: where threads make it at once, what holds it keeps the last."""
     try:
         return hyperparameters._native
     except AttributeError:
@@ -319,14 +320,15 @@ def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[Ep
     kept: list[_Outputs] = getattr(_thread, "batch", [])
     _thread.batch = kept
     room = size = 0
-    for k, (state, hyperparameters, emission) in enumerate(calls):
+    held = [_hyperparameters(hyperparameters) for _, hyperparameters, _ in calls]
+    for k, (state, _, emission) in enumerate(calls):
         given = _given(state)
         if k == len(kept):
             kept.append(_Outputs(given.n, given.room))
         elif kept[k].n != given.n or kept[k].room < given.room:
             kept[k] = _Outputs(given.n, given.room)
         states[k], results[k] = given.struct[0], kept[k].result[0]
-        rules[k], amounts[k] = _hyperparameters(hyperparameters), emission
+        rules[k], amounts[k] = held[k], emission
         room, size = max(room, given.room), max(size, given.workspace)
     workspace, done = _workspace(size), ffi.new("uint32_t *")
     # every state names its own bonds, so that all that is asked of the room is to be that of the largest

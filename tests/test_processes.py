@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +145,34 @@ def test_epoch_many_after_fork() -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert yk.epoch_many(states, rules, threads=3) == expected
+
+
+def test_two_threads_that_meet_at_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each makes C's view of the hyperparameters; the one that comes last replaces the other's, which is just being used."""
+    native = pytest.importorskip("yuma_kernel.kernel.native")
+    consecutive = pytest.importorskip("yuma_kernel.kernel.consecutive")
+    state, lib, used = some_sizes()[3], native.lib, []
+
+    class Replaced:
+        """The kernel; the hyperparameters of a call are replaced right before it."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("yuma_epoch", "yuma_simulate"):
+                view = weakref.ref(rules._native)
+                object.__setattr__(rules, "_native", native.ffi.new("yuma_hyperparameters *"))
+                used.append(view() is not None)
+            return getattr(lib, name)
+
+    for module in (native, consecutive):
+        monkeypatch.setattr(module, "lib", Replaced())
+    for compute in (
+        lambda h: yk.epoch_many([state], h, threads=1, backend="c"),
+        lambda h: yk.simulate(state, h, epochs=2, backend="c"),
+        lambda h: yk.simulate(state, [h] * 2, epochs=2, backend="c"),
+    ):
+        rules = yk.Hyperparameters()
+        compute(rules)
+    assert used == [True] * 3
 
 
 AT_EXIT = """
