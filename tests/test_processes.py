@@ -151,7 +151,8 @@ def test_two_threads_that_meet_at_the_first_use(monkeypatch: pytest.MonkeyPatch)
     """Each makes C's view of the hyperparameters; the one that comes last replaces the other's, which is just being used."""
     native = pytest.importorskip("yuma_kernel.kernel.native")
     consecutive = pytest.importorskip("yuma_kernel.kernel.consecutive")
-    state, lib, used = some_sizes()[3], native.lib, []
+    state, lib = some_sizes()[3], native.lib
+    used: list[bool] = []
 
     class Replaced:
         """The kernel; the hyperparameters of a call are replaced right before it."""

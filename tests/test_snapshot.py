@@ -747,6 +747,21 @@ def test_short_stream(stored: Arrays, tmp_path: Path) -> None:
     assert "got" in refused(path, "meta").rule
 
 
+def test_two_entries_in_one_place(tmp_path: Path) -> None:
+    """Whichever of the two is the one that lies there."""
+    yk.save(tmp_path / "whole", full())
+    content = (tmp_path / "whole").read_bytes()
+    begin = [found.start() for found in re.finditer(rb"PK\x01\x02", content)]
+    offsets = [content[at + 42 : at + 46] for at in begin]
+    assert len(set(offsets)) == len(offsets) > 10
+    for first, second in ((0, 1), (1, 0), (0, len(begin) - 1), (len(begin) - 1, 0)):
+        damaged = bytearray(content)
+        damaged[begin[first] + 42 : begin[first] + 46] = offsets[second]
+        (tmp_path / "damaged").write_bytes(damaged)
+        with pytest.raises(yk.InputError, match="lies where another does"):
+            yk.load(tmp_path / "damaged")
+
+
 def test_damaged_anywhere(tmp_path: Path) -> None:
     """One byte is changed: that gives the same snapshot (the byte was part of a date, say) or an InputError, no more."""
     snapshot = full()

@@ -319,6 +319,7 @@ class _Members:
 
     def __init__(self, path: str, content: bytes) -> None:
         self._members: dict[str, zipfile.ZipInfo] = {}
+        places: set[int] = set()
         try:
             # from memory, so that an OSError is a damaged archive and not a failing disk
             self._archive = zipfile.ZipFile(io.BytesIO(content))
@@ -331,6 +332,9 @@ class _Members:
                 raise InputError(path, f"expected a snapshot, got a damaged archive (the entry of {name!a:.60} is too long)")
             if name in self._members:
                 raise InputError(path, f"expected every field once, got {name!a:.60} twice")
+            if member.header_offset in places:  # of which some Pythons only warn
+                raise InputError(path, f"expected a snapshot, got a damaged archive ({name!a:.60} lies where another does)")
+            places.add(member.header_offset)
             self._members[name] = member
 
     def __contains__(self, name: str) -> bool:
