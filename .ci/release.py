@@ -124,15 +124,29 @@ def wheel(target: Target, archive: Path, out: Path) -> Path:
             ZIG_GLOBAL_CACHE_DIR=str(work / "cache"),
             ZIG_LOCAL_CACHE_DIR=str(work / "cache"),
         )
+        if "musl" in target.zig:
+            made = _named_libc(made, f"libc.musl-{target.zig.split('-')[0]}.so.1")
         out.mkdir(parents=True, exist_ok=True)
         command = ("wheel", "tags", "--remove", "--platform-tag", target.tag, made)
         tagged = run(*command, cwd=made.parent, SOURCE_DATE_EPOCH=epoch()).split()[-1]
         return (made.parent / tagged).replace(out / tagged)
 
 
+def _named_libc(made: Path, name: str) -> Path:
+    """The wheel, asking for musl by the name that musllinux's policy has for it; zig calls it libc.so. musl takes both."""
+    folder = made.parent / "unpacked"
+    run("wheel", "unpack", "--dest", folder, made)
+    (tree,) = folder.iterdir()
+    (library,) = tree.rglob("*.so")
+    run("patchelf", "--replace-needed", "libc.so", name, library)
+    made.unlink()
+    run("wheel", "pack", "--dest-dir", made.parent, tree, SOURCE_DATE_EPOCH=epoch())
+    return made
+
+
 def _libc(path: Path) -> str:
     """What auditwheel says of the libc that the wheel needs, which is not later than its tag says."""
-    shown = run("auditwheel", "show", path)
+    shown = run("auditwheel", "show", "--ldpaths", "/nowhere", path)  # this machine's libraries are not the wheel's
     needs = re.search(r'"((?:many|musl)linux)_(\d+)_(\d+)_\w+"', shown)
     tag = re.search(r"((?:many|musl)linux)_(\d+)_(\d+)_\w+\.whl$", path.name)
     if needs is None or tag is None or needs[1] != tag[1] or (int(needs[2]), int(needs[3])) > (int(tag[2]), int(tag[3])):
