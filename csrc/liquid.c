@@ -1,6 +1,7 @@
 /* Section 7 of the law, the liquid EMA. */
 #include "memory.h"
 #include "stages.h"
+#include <string.h>
 
 static int64_t sigmoid_slope(int64_t steepness) {
     return fixed_sdiv(steepness, -100 * YUMA_ONE);
@@ -31,8 +32,14 @@ yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int
     for (; count - k >= FIXED_FOUR; k += FIXED_FOUR) {
         liquid_alphas(consensus + k, weight + k, bond + k, alpha_low, alpha_high, slope, alpha + k);
     }
-    for (; k < count; k++) {
-        alpha[k] = yuma_liquid_alpha(consensus[k], weight[k], bond[k], alpha_low, alpha_high, steepness);
+    if (k < count) {
+        int64_t four[4][FIXED_FOUR] = {{0}}; /* the fourth: the alphas */
+        size_t size = (count - k) * sizeof *alpha;
+        memcpy(four[0], consensus + k, size);
+        memcpy(four[1], weight + k, size);
+        memcpy(four[2], bond + k, size);
+        liquid_alphas(four[0], four[1], four[2], alpha_low, alpha_high, slope, four[3]);
+        memcpy(alpha + k, four[3], size);
     }
     return YUMA_OK;
 }

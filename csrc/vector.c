@@ -365,9 +365,9 @@ static size_t slot_of(const layout *l, uint16_t place, uint32_t depth) {
     return (l->line[place / SLICE] + (size_t)depth) * SLICE + place % SLICE;
 }
 
-/* values, weights: room for a row, in its own order. Every entry has a slot, also one that is out. */
+/* values, marks, weights: room for a row, in its own order. Every entry has a slot, also one that is out. */
 static void load_ragged_row(const layout *l, const vector_path *path, const dates *d, uint32_t r, uint16_t *values,
-                            uint32_t *weights) {
+                            uint16_t *marks, uint32_t *weights) {
     const yuma_state *state = l->state;
     uint32_t i = l->row[r], begin = first(&state->weights, i), count = last_weight(state, i) - begin;
     const uint16_t *uid = state->weights.uid + begin;
@@ -376,7 +376,8 @@ static void load_ragged_row(const layout *l, const vector_path *path, const date
     memset(values, 0, slices_of(count) * SLICE * sizeof *values);
     for (uint32_t k = 0; k < count; k++) {
         int out = none || d->registered[uid[k]] > limit || (uid[k] == i && !owner);
-        values[k] = out ? 0 : state->weights.value[begin + k];
+        marks[k] = out ? 0 : UINT16_MAX;
+        values[k] = state->weights.value[begin + k] & marks[k];
     }
     path->normalize(slices_of(count), values, weights, SLICE);
     for (uint32_t k = 0; k < count; k++) {
@@ -385,8 +386,7 @@ static void load_ragged_row(const layout *l, const vector_path *path, const date
         l->weights[at] = weights[k];
         l->slot_row[at] = (uint16_t)r;
         if (l->present != NULL) {
-            int out = none || d->registered[uid[k]] > limit || (uid[k] == i && !owner);
-            l->present[at] = out ? 0 : UINT16_MAX;
+            l->present[at] = marks[k];
         }
     }
     for (uint32_t k = first(&state->bonds, i); k < state->bonds.indptr[i + 1]; k++) {
@@ -412,7 +412,7 @@ static int load(const layout *l, const vector_path *path, const dates *d, arena 
         if (l->full) {
             load_full_row(l, path, d, r, values, marks);
         } else {
-            load_ragged_row(l, path, d, r, values, weights);
+            load_ragged_row(l, path, d, r, values, marks, weights);
         }
     }
     return 1;
