@@ -15,6 +15,7 @@ import pytest
 import yuma_kernel as yk
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+BUNDLED = Path(yk.__file__).parent / "data" / "example.npz"  # of the package under test, not of the checkout
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def generator() -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="module")
-def example(generator: ModuleType) -> yk.Snapshot:
-    return yk.load(generator.PATH)
+def example() -> yk.Snapshot:
+    return yk.load(BUNDLED)
 
 
 def test_file_is_what_the_generator_makes(generator: ModuleType, example: yk.Snapshot, backend: str, tmp_path: Path) -> None:
