@@ -131,6 +131,28 @@ def test_many_calls_of_epoch_many_at_once() -> None:
             assert got == expected
 
 
+def test_no_more_threads_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then a pool has the work queued already: a thread that comes to it late finds nothing left; nobody waits for it."""
+    pool = ThreadPoolExecutor(1)
+    late: list[Any] = []
+
+    class Refusing:
+        def submit(self, work: Any) -> None:
+            late.append(work)
+            if len(late) == 1:
+                pool.submit(time.sleep, 0.001).add_done_callback(lambda _: pool.submit(work))
+            else:
+                raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(many, "_pool", Refusing())
+    for _ in range(20):
+        late.clear()
+        assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == one_by_one()
+        assert len(late) == 2
+        late[1]()
+    pool.shutdown()
+
+
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """And ends the call, in whichever thread it comes up."""
     real, computed = many._computed, []

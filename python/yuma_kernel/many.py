@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Literal, cast, overload
 
 from yuma_kernel.epoch import Backend, load_backend
@@ -35,19 +36,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)  # a child has none of its parent's threads
 
 
-def _started(work: Callable[[], None], threads: int) -> list[Future[None]]:
-    """`work` in so many threads, or in fewer where no more can be started. They stay for the next call: to start one, and
-    to fill memory that is new to the process, takes as long as several epochs."""
+def _start(work: Callable[[], None], threads: int) -> None:
+    """`work` in so many threads, or in fewer where no more can be started. They stay for the next call: to start one, and to
+    fill memory that is new to the process, takes as long as several epochs."""
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(_MAX_THREADS, "yuma-kernel")  # which starts one only where none is idle
-    started: list[Future[None]] = []
     try:
-        while len(started) < threads:
-            started.append(_pool.submit(work))
+        for _ in range(threads):
+            _pool.submit(work)
     except RuntimeError:  # no more threads in this process, or the interpreter is ending
         pass
-    return started
 
 
 def _sequence(name: str, value: object, single: type) -> list[object] | None:
@@ -184,6 +183,8 @@ def epoch_many(
     good = [index for index, call in enumerate(calls) if call.error is None]
     workers = min(workers, len(good))
     batches = _batches(good, workers)
+    expected = len(batches)
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def work() -> None:
         while batches:
@@ -191,18 +192,19 @@ def epoch_many(
                 batch = batches.popleft()
             except IndexError:  # another thread was first
                 return
-            for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
-                results[index] = result
+            try:
+                for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
+                    results[index] = result
+            except BaseException as error:
+                batches.clear()
+                done.put(error)
+            else:
+                done.put(None)
 
-    if workers <= 1:
-        work()
-    else:
-        others = _started(work, workers - 1)
-        try:
-            work()  # this thread is one of them
-            for other in others:
-                if not other.cancel():  # one that has had no turn is not waited for
-                    other.result()
-        finally:
-            batches.clear()  # after an error nobody takes another
+    _start(work, workers - 1)
+    work()  # this thread is one of them
+    for _ in range(expected):  # batches and not threads: one may have its turn when nothing is left
+        error = done.get()
+        if error is not None:
+            raise error
     return results  # type: ignore[return-value]

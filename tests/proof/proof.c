@@ -19,6 +19,28 @@ static uint64_t half_product(uint64_t a, uint64_t b) {
 }
 #endif
 
+#ifdef PROOF_QUOTIENTS
+__extension__ typedef unsigned __int128 dividend;
+dividend __CPROVER_uninterpreted_quotient(dividend n, uint64_t d);
+uint64_t __CPROVER_uninterpreted_largest_multiple(uint64_t d);
+
+/* floor(n / d), of which is known when it is below 2^64, and that a factor 2^32 of both does not matter. */
+static dividend native_quotient(dividend n, uint64_t d) {
+    __CPROVER_assert(d != 0, "no division by 0");
+    dividend q = __CPROVER_uninterpreted_quotient(n, d);
+    __CPROVER_assume((q <= UINT64_MAX) == (n >> 64 < d));
+    __CPROVER_assume(((n | d) & UINT32_MAX) != 0 || q == __CPROVER_uninterpreted_quotient(n >> 32, d >> 32));
+    return q;
+}
+
+/* floor((2^64 - 1) / d) * d: less than d is left */
+static uint64_t largest_multiple(uint64_t d) {
+    uint64_t multiple = __CPROVER_uninterpreted_largest_multiple(d);
+    __CPROVER_assume(UINT64_MAX - multiple < d);
+    return multiple;
+}
+#endif
+
 #ifdef PROOF_SCALED
 typedef uint8_t word;
 typedef int8_t signed_word;
@@ -170,6 +192,32 @@ void inverse(void) {
     GIVEN(x >= 2);
     PROVE(fixed_inverse(x) == ((double_word)1 << WORD) / x);
 }
+
+#ifdef PROOF_QUOTIENTS
+void divide_of_quotients(void) {
+    int64_t a = nondet_signed(), b = nondet_signed();
+    int negative = (a < 0) != (b < 0);
+    dividend n = (dividend)(a < 0 ? -(signed_double)a : a) << 32, q = 0;
+    if (b != 0) {
+        q = native_quotient(n, (uint64_t)(b < 0 ? -(signed_double)b : b));
+    }
+    int there = q <= (dividend)INT64_MAX + negative;
+    signed_double exact = there ? (negative ? -(signed_double)q : (signed_double)q) : 0;
+    PROVE(fixed_div(a, b) == exact);
+    PROVE(fixed_sdiv(a, b) == (there ? exact : negative ? INT64_MIN : INT64_MAX));
+}
+
+/* floor(2^64 / x) is the last whose product with x is not above 2^64; that of q + 1 is the one of q, and x. */
+void inverse_of_quotients(void) {
+    uint64_t x = nondet_word();
+    GIVEN(x >= 2);
+    uint64_t q = (uint64_t)native_quotient(UINT64_MAX, x), inverse = fixed_inverse(x);
+    dividend product = largest_multiple(x), limit = (dividend)1 << 64;
+    PROVE(inverse == q || inverse == q + 1);
+    product += inverse == q ? 0 : x;
+    PROVE(product <= limit && limit < product + x);
+}
+#endif
 
 void from_i64f64(void) {
     wide x = any_wide();

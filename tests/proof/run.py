@@ -48,6 +48,8 @@ PROOFS = [
     Proof("to_u16", 64, False, "z3", Z3),
     Proof("ratio16", 64, False, "minisat", ["--no-standard-checks"], True),
     Proof("division_native", 64, False, "z3", Z3),
+    Proof("divide_of_quotients", 64, False, "minisat"),
+    Proof("inverse_of_quotients", 64, False, "minisat"),
     *(
         Proof(statement, 64, limbs, "minisat", NO_LOOP_BOUND)
         for limbs in (False, True)
@@ -65,6 +67,7 @@ PROOFS = [
 ]
 
 HALVES = ("product_of_halves", "leading_zeros")  # in two words: of the text that halves.sed makes
+QUOTIENTS = ("divide_of_quotients", "inverse_of_quotients")  # of the text that quotients.sed makes
 
 # what a proof has to refuse: the file, its text, the wrong text, and the proofs (statement, size, limbs) of which one does
 BROKEN = [
@@ -78,7 +81,8 @@ BROKEN = [
         ("mul", 64, False),
     ),
     ("fixed.h", "high < INT32_MIN ? -1 : 0;", "high <= INT32_MIN ? -1 : 0;", ("mul", 8, False)),
-    ("fixed.h", "(int64_t)65535 << 32) >> 32", "(int64_t)65536 << 32) >> 32", ("to_u16", 64, False)),
+    ("fixed.h", "(uint64_t)x * 65535 >> 32", "(uint64_t)x * 65536 >> 32", ("to_u16", 64, False)),
+    ("fixed.h", "x <= (int64_t)1 << 32)", "x <= (int64_t)1 << 33)", ("to_u16", 64, False)),
     ("fixed.h", "<< 32) / 65535)", "<< 32) / 65536)", ("ratio16", 64, False)),
     ("fixed.h", "if (high < INT32_MIN) {", "if (high < INT32_MIN + 1) {", ("from_i64f64", 64, False)),
     ("fixed.h", "(uint64_t)INT64_MAX + (uint64_t)negative) {", "(uint64_t)INT64_MAX) {", ("divide", 8, False)),
@@ -87,6 +91,21 @@ BROKEN = [
     ("fixed.h", "(rest >= y)", "(rest > y)", ("divide_by", 8, False)),
     ("fixed.h", "x > (uint64_t)YUMA_ONE ||", "", ("divide_by", 8, True)),
     ("fixed.h", "(rest == x - 1)", "(rest == x - 2)", ("inverse", 8, False)),
+    ("fixed.h", "numerator.hi < y", "numerator.hi <= y", ("divide_of_quotients", 64, False)),
+    (
+        "fixed.h",
+        "        x >>= 32;\n        y >>= 32;",
+        "        x >>= 31;\n        y >>= 31;",
+        ("divide_of_quotients", 64, False),
+    ),
+    ("fixed.h", "(uint64_t)INT64_MAX + (uint64_t)negative) {", "(uint64_t)INT64_MAX) {", ("divide_of_quotients", 64, False)),
+    (
+        "fixed.h",
+        "wide numerator = {x >> 32, x << 32};",
+        "wide numerator = {x >> 31, x << 32};",
+        ("divide_of_quotients", 64, False),
+    ),
+    ("fixed.h", "(rest == x - 1)", "(rest >= x - 2)", ("inverse_of_quotients", 64, False)),
     ("wide.h", "(middle >> 32) + (other >> 32)", "(middle >> 32)", ("product_of_halves", 64, True)),
     ("wide.h", "sum.hi += sum.lo < b.lo;", "sum.hi += sum.lo <= b.lo;", ("wide_sums", 64, False)),
     ("wide.h", "(b < 0 ? (uint64_t)a : 0)", "0", ("product_signed", 8, True)),
@@ -98,16 +117,20 @@ BROKEN = [
 
 
 def sources(csrc: Path, build: Path) -> None:
-    """The three texts of the sources that the proofs read."""
-    for name in ("64", "8", "halves"):
+    """The four texts of the sources that the proofs read."""
+    for name in ("64", "8", "halves", "quotients"):
         (build / name).mkdir(parents=True, exist_ok=True)
     for file in ("assumptions.h", "yuma.h", "wide.h", "fixed.h", "fixed.c"):
         shutil.copy(csrc / file, build / "64")
         shutil.copy(csrc / file, build / "halves")
+        shutil.copy(csrc / file, build / "quotients")
     for file in ("wide.h", "fixed.h", "fixed.c"):
         (build / "8" / file).write_text(filtered("scale.sed", csrc / file))
     (build / "halves" / "wide.h").write_text(filtered("halves.sed", csrc / "wide.h"))
     assert (build / "halves" / "wide.h").read_text().count("half_product(") == 4
+    for file, calls in (("wide.h", 1), ("fixed.h", 2)):
+        (build / "quotients" / file).write_text(filtered("quotients.sed", csrc / file))
+        assert (build / "quotients" / file).read_text().count("native_quotient(") == calls
 
 
 def filtered(script: str, file: Path) -> str:
@@ -127,8 +150,12 @@ def holds(proof: Proof, build: Path) -> bool:
         if run.returncode not in verdicts:
             raise RuntimeError(f"{proof}: {run.stdout}{run.stderr}")
         return verdicts[run.returncode]
-    where = {"8": "8", "64": "halves" if proof.statement in HALVES and proof.limbs else "64"}[str(proof.size)]
-    define += ["-DPROOF_SCALED"] if proof.size == 8 else ["-DPROOF_HALVES"] if where == "halves" else []
+    where = str(proof.size)
+    if proof.size == 64 and proof.limbs and proof.statement in HALVES:
+        where = "halves"
+    elif proof.statement in QUOTIENTS:
+        where = "quotients"
+    define += {"64": [], "8": ["-DPROOF_SCALED"], "halves": ["-DPROOF_HALVES"], "quotients": ["-DPROOF_QUOTIENTS"]}[where]
     files = [str(HERE / "proof.c")] + ([str(build / "64" / "fixed.c")] if proof.statement == "calls_of_quotient64" else [])
     cbmc = os.environ.get("CBMC", "cbmc")
     command = [cbmc, *files, "-I", str(build / where), *define, "--function", proof.statement, *proof.options]
