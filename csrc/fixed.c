@@ -52,17 +52,24 @@ wide fixed_quotient64(wide a, wide b, int *overflow) {
     return q;
 }
 
-/* One more term of the series of exp(a); 0 once it is 0, and then it stays 0. i is a constant wherever this is called, and
- * dividing by it a multiplication. */
-static inline uint64_t next_term(uint64_t term, uint64_t a, uint64_t i) {
-    wide p = wide_mul(term, a);
-    return (p.hi << 32 | p.lo >> 32) / i;
+/* One more term of the series of exp(a): floor(floor(term * a / 2^32) / i), 0 once it is 0. Of term < 2^57.4 and a < 2^36.4, given
+ * as a * 2^26, the product of term * 2^6 and that has the first floor, x < 2^61.7, in its upper word. i is a constant
+ * wherever this is called. With 2^s < i < 2^(s + 1), 2^(64 + s) / i rounded up makes of x a quotient that is too large by less
+ * than x / 2^(64 + s) < 2^-1.3 / i, which does not reach the next whole number. */
+static inline uint64_t next_term(uint64_t term, uint64_t raised, uint64_t i) {
+    uint64_t x = wide_mul(term << 6, raised).hi;
+    unsigned s = 63 - wide_leading_zeros(i);
+    if ((i & (i - 1)) == 0) {
+        return x >> s;
+    }
+    uint64_t q = UINT64_MAX / i, rest = UINT64_MAX - q * i + 1; /* 2^64 = q * i + rest */
+    return wide_mul(x, (q << s) + (rest << s) / i + 1).hi >> s;
 }
 
 /* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). Each waits for
  * the one before it; of four exponents the processor computes them side by side. */
 static void add_terms(const uint64_t a[FIXED_FOUR], uint64_t sum[FIXED_FOUR]) {
-    uint64_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], t0 = a0, t1 = a1, t2 = a2, t3 = a3;
+    uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], a0 = t0 << 26, a1 = t1 << 26, a2 = t2 << 26, a3 = t3 << 26;
 #define TERM(i)                                                                                              \
     (sum[0] += t0 = next_term(t0, a0, i), sum[1] += t1 = next_term(t1, a1, i), sum[2] += t2 = next_term(t2, a2, i), \
      sum[3] += t3 = next_term(t3, a3, i))
