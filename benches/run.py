@@ -34,7 +34,8 @@ FACTOR = 2.0
 RUNS = 3
 
 SHORT = (
-    "bench_epoch and ([c/ or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64- or bench_calls and not portable"
+    "bench_epoch and ([c/ or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64-"
+    " or bench_calls and not portable and not (alone and subnets)"
 )
 
 
