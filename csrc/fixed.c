@@ -52,8 +52,8 @@ wide fixed_quotient64(wide a, wide b, int *overflow) {
     return q;
 }
 
-/* One more term of the series of exp(a): floor(floor(term * a / 2^32) / i), 0 once it is 0. Of term < 2^57.4 and a < 2^36.4, given
- * as a * 2^26, the product of term * 2^6 and that has the first floor, x < 2^61.7, in its upper word. i is a constant
+/* One more term of the series of exp(a): floor(floor(term * a / 2^32) / i), 0 once it is 0. Of term < 2^57.37 and a <= 20 * 2^32,
+ * given as a * 2^26, the product of term * 2^6 and that has the first floor, x < 2^61.7, in its upper word. i is a constant
  * wherever this is called. With 2^s < i < 2^(s + 1), 2^(64 + s) / i rounded up makes of x a quotient that is too large by less
  * than x / 2^(64 + s) < 2^-1.3 / i, which does not reach the next whole number. */
 static inline uint64_t next_term(uint64_t term, uint64_t raised, uint64_t i) {
@@ -66,8 +66,8 @@ static inline uint64_t next_term(uint64_t term, uint64_t raised, uint64_t i) {
     return wide_mul(x, (q << s) + (rest << s) / i + 1).hi >> s;
 }
 
-/* The terms of the series are below 2^57.4 and term * a >> 32 below 2^61.7, at a = 20: nothing overflows (the law). Each waits for
- * the one before it; of four exponents the processor computes them side by side. */
+/* The terms of the series are below 2^57.37 and their sum below 2^61, at a = 20: nothing overflows (the law). Each waits for the one
+ * before it; of four exponents the processor computes them side by side. */
 static void add_terms(const uint64_t a[FIXED_FOUR], uint64_t sum[FIXED_FOUR]) {
     uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], a0 = t0 << 26, a1 = t1 << 26, a2 = t2 << 26, a3 = t3 << 26;
 #define TERM(i)                                                                                              \

@@ -132,33 +132,34 @@ def test_many_calls_of_epoch_many_at_once() -> None:
 
 
 def test_no_more_threads_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then a pool has the work queued already: a thread that comes to it late finds nothing left; nobody waits for it."""
-    pool = ThreadPoolExecutor(1)
-    late: list[Any] = []
+    """Then the pool says so and has the work queued all the same: what a thread takes that it has is waited for."""
+    real, expected, late = many._computed, one_by_one(), []
+
+    def slow(backend: Any, calls: Any, trace: bool) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            late.append(len(calls))
+            time.sleep(0.01)
+        return real(backend, calls, trace)
 
     class Refusing:
         def submit(self, work: Any) -> None:
-            late.append(work)
-            if len(late) == 1:
-                pool.submit(time.sleep, 0.001).add_done_callback(lambda _: pool.submit(work))
-            else:
-                raise RuntimeError("can't start new thread")
+            pool.submit(work)
+            raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(many, "_computed", slow)
     monkeypatch.setattr(many, "_pool", Refusing())
-    for _ in range(20):
-        late.clear()
-        assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == one_by_one()
-        assert len(late) == 2
-        late[1]()
-    pool.shutdown()
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(20):
+            assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == expected
+    assert late
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """And ends the call, in whichever thread it comes up."""
-    real, computed = many._computed, []
+    real, batches = many._computed, []
 
     def fails(backend: Any, calls: Any, trace: bool) -> Any:
-        computed.append(len(calls))
+        batches.append(len(calls))
         if any(call.emission == 4711 for call in calls):
             raise RuntimeError("4711")
         return real(backend, calls, trace)
@@ -168,8 +169,11 @@ def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
         emissions = list(EMISSIONS)
         emissions[at] = 4711
         for threads in (1, 2, 5):
+            batches.clear()
             with pytest.raises(RuntimeError, match="4711"):
                 yk.epoch_many(STATES, RULES, emission=emissions, threads=threads)
+            if (at, threads) == (0, 1):
+                assert len(batches) == 1
     monkeypatch.undo()
     assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=2) == one_by_one()
 
