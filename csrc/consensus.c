@@ -2,44 +2,51 @@
 #include "memory.h"
 #include "stages.h"
 
-typedef struct {
-    int64_t value, stake;
-} score;
+/* A score of a column and the uid of who gives it, in one word. Scores that leave no room for a uid, which no epoch has, stand as
+ * places of `values`. */
+enum { UID_BITS = 15, UID_MASK = (1 << UID_BITS) - 1 };
+#define WIDE_SCORE ((int64_t)1 << (63 - UID_BITS))
+
+static inline int64_t score_of(uint64_t key, const int64_t *values) {
+    return values == NULL ? (int64_t)(key >> UID_BITS) : values[key >> UID_BITS];
+}
 
 /* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are those of the
- * validators that score above 0, and are used up, as is `room` for as many; the other `zeros` validators, whose stake is `below`,
- * score 0. */
-static int64_t median(score *scores, score *room, size_t count, uint32_t zeros, int64_t below, int64_t minority) {
+ * validators that score above 0, and are used up, as is `room` for as many; the other `zeros` validators score 0. total: the
+ * stake of all of them. */
+static inline int64_t median(uint64_t *scores, uint64_t *room, size_t count, const int64_t *values, const int64_t *stake,
+                             uint32_t zeros, int64_t total, int64_t minority) {
+    int64_t low = INT64_MAX, high = 0, below = total;
+    for (size_t k = 0; k < count; k++) {
+        low = fixed_min(low, score_of(scores[k], values));
+        high = fixed_max(high, score_of(scores[k], values));
+        below -= stake[scores[k] & UID_MASK];
+    }
     if (count == 0 || (zeros != 0 && below > minority)) {
         return 0;
     }
     /* Of the scores that are left, the lower half of their span goes, with its stake, where it does not pass the minority,
      * and else the upper half: the answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. */
-    int64_t low = INT64_MAX, high = 0;
-    for (size_t k = 0; k < count; k++) {
-        low = fixed_min(low, scores[k].value);
-        high = fixed_max(high, scores[k].value);
-    }
     while (low != high) {
         int64_t middle = low + (high - low) / 2; /* low <= middle < high: something stays, and something goes */
         int64_t gained = 0, lower_high = 0, upper_low = INT64_MAX;
         size_t lower = 0, upper = 0;
         for (size_t k = 0; k < count; k++) { /* masks, as branches could not be predicted; lower <= k: nothing unread goes */
-            score one = scores[k];
-            int64_t is_lower = -(int64_t)(one.value <= middle);
+            uint64_t one = scores[k];
+            int64_t value = score_of(one, values), is_lower = -(int64_t)(value <= middle);
             scores[lower] = one;
             room[upper] = one;
             lower -= (size_t)is_lower;
             upper += (size_t)(is_lower + 1);
-            gained += one.stake & is_lower;
-            lower_high = fixed_max(lower_high, one.value & is_lower);
-            upper_low = fixed_min(upper_low, one.value | (is_lower & INT64_MAX));
+            gained += stake[one & UID_MASK] & is_lower;
+            lower_high = fixed_max(lower_high, value & is_lower);
+            upper_low = fixed_min(upper_low, value | (is_lower & INT64_MAX));
         }
         if (below + gained > minority) {
             count = lower;
             high = lower_high;
         } else {
-            score *rest = scores;
+            uint64_t *rest = scores;
             scores = room;
             room = rest;
             count = upper;
@@ -57,11 +64,10 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
     REQUIRE(active_stake != NULL && consensus != NULL, YUMA_ERROR_NULL);
     arena memory = arena_of(workspace, workspace_size);
     int64_t *stake = arena_take(&memory, n, sizeof *stake);
-    int64_t *absent = arena_take(&memory, n, sizeof *absent); /* by column, the stake of those who score 0 */
     uint32_t *end = arena_take_zeros(&memory, (uint64_t)n + 1, sizeof *end);
-    score *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
-    score *room = arena_take(&memory, n, sizeof *room);
-    REQUIRE(stake != NULL && absent != NULL && end != NULL && scores != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
+    uint64_t *scores = arena_take(&memory, weights->indptr[n], sizeof *scores);
+    uint64_t *room = arena_take(&memory, n, sizeof *room);
+    REQUIRE(stake != NULL && end != NULL && scores != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
 
     memcpy(stake, active_stake, n * sizeof *stake);
     divide_by_sum(n, stake); /* the second normalization */
@@ -73,30 +79,33 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
     }
     int64_t minority = total - kappa;
 
+    const int64_t *values = NULL;
     /* Transpose: count the positive scores of a column at end[j + 1], sum up to where column j begins in end[j], and let
      * end[j] run to where it ends. */
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
             end[weights->uid[k] + 1] += weights->value[k] > 0;
+            values = weights->value[k] < WIDE_SCORE ? values : weights->value;
         }
     }
     for (uint32_t j = 0; j < n; j++) {
         end[j + 1] += end[j];
-        absent[j] = total;
     }
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
             uint16_t j = weights->uid[k];
             if (weights->value[k] > 0) {
-                scores[end[j]++] = (score){weights->value[k], stake[i]};
-                absent[j] -= stake[i];
+                scores[end[j]++] = (values == NULL ? (uint64_t)weights->value[k] : k) << UID_BITS | i;
             }
         }
     }
 
     for (uint32_t j = 0, begin = 0; j < n; begin = end[j], j++) {
         uint32_t count = end[j] - begin;
-        consensus[j] = median(scores + begin, room, count, validators - count, absent[j], minority);
+        uint64_t *column = scores + begin;
+        uint32_t zeros = validators - count;
+        consensus[j] = values == NULL ? median(column, room, count, NULL, stake, zeros, total, minority)
+                                      : median(column, room, count, values, stake, zeros, total, minority);
     }
     return YUMA_OK;
 }

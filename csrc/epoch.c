@@ -233,8 +233,12 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
     TRY(yuma_incentive(n, w->rank, w->incentive));
 
     /* 7 */
-    TRY(take_rows(w, entries, &weights_for_bonds));
-    TRY(yuma_weights_for_bonds(n, &weights, &clipped, fixed_ratio16(h->bonds_penalty), &weights_for_bonds, REST(w)));
+    int64_t penalty = fixed_ratio16(h->bonds_penalty);
+    weights_for_bonds = penalty == 0 ? weights : clipped; /* neither is needed after them */
+    if (penalty > 0 && penalty < YUMA_ONE) {
+        TRY(take_rows(w, entries, &weights_for_bonds));
+        TRY(yuma_weights_for_bonds(n, &weights, &clipped, penalty, &weights_for_bonds, REST(w)));
+    }
     if (trace != NULL) {
         copy_rows(n, &weights, &trace->weights);
         copy_rows(n, &clipped, &trace->clipped);
