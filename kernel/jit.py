@@ -2,7 +2,8 @@
 
 Inside compiled functions every number is an int64 or a uint64, and no expression mixes the two: Numba would pick a third
 type (float64 in places) without a word. Hence the casts, and the shifts and masks as uint64 constants. There are no
-floats and no 128-bit integers; wide products and quotients are made of 32-bit digits in uint64.
+128-bit integers; wide products and quotients are made of 32-bit digits in uint64. Floats stand in `_sigmoid_bounds` alone,
+which decides nothing that its bounds leave open.
 
 Rows travel as three arrays `indptr, uid, value`; `uid` and `value` may be longer than `indptr[n]`, what lies beyond is
 never read. A stage that keeps the entries in their places returns the values alone. What counts entries is a uint64: Numba
@@ -888,11 +889,45 @@ def _distance(c: I64, w: I64, b: I64) -> I64:
     return min(max(d, 0), ONE)
 
 
+@_inlined
+def _inverse_bounds(least: float, most: float) -> tuple[float, float]:
+    """What 2^32 / x is not below and not above, for x from least to most."""
+    return 2.0**32 / most * (1 - 2.0**-50), 2.0**32 / least * (1 + 2.0**-50)
+
+
+@_jit
+def _sigmoid_bounds(g: I64) -> tuple[I64, I64]:
+    """What the sigmoid at g is not below and not above: for |g| <= 7 * ONE but g = ONE (docs/numerics.md).
+
+    Let e be the exponential of x = |g| / 2^32. What the terms of exp_safe lose, and what is beyond them, is less than
+    6 + 7.5 * x + 0.16 * e. Taylor's first six terms at x / 512, squared nine times, are e, too small by less than 2^-37.5
+    of it and too large by less than 2^-41. Every step from there keeps order, so that each bound makes the next.
+    """
+    x = np.float64(abs(g)) * 2.0**-32
+    y = x / 512
+    e = 1 + y * (1 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120)))))
+    for _ in range(9):
+        e *= e
+    least: float = e - (6 + 7.5 * x + 0.17 * e) * 2.0**-32
+    most: float = e * (1 + 2.0**-37)
+    if g < 0:  # the inverse, cut to 32 fractional bits
+        least, most = _inverse_bounds(least, most)
+        least, most = np.float64(np.int64(least)) * 2.0**-32, np.float64(np.int64(most)) * 2.0**-32
+    least, most = _inverse_bounds(1 + least, 1 + most)
+    return np.int64(least), np.int64(most)
+
+
 @_jit
 def _alpha_at(d: I64, low: I64, high: I64, slope: I64) -> I64:
     """alpha at the distance d, with slope = sdiv(steepness << 32, -100 << 32)."""
+    g = mul(slope, d - ONE // 2)
+    if -7 * ONE <= g <= 7 * ONE and g != ONE and low < high:  # then alpha is between low and high without a cut
+        least, most = _sigmoid_bounds(g)
+        a = low + _share(least, high - low)
+        if a == low + _share(most, high - low):  # and so it is of every sigmoid between them
+            return a
     # ONE + exp > ONE, so that sdiv(ONE, ...) of it is 2^64 by it, below ONE
-    sigmoid = np.int64(_reciprocal(np.uint64(ONE + exp_safe(mul(slope, d - ONE // 2)))))
+    sigmoid = np.int64(_reciprocal(np.uint64(ONE + exp_safe(g))))
     return max(min(low + _share(sigmoid, high - low), high), low)
 
 

@@ -55,6 +55,17 @@ def _c_median(kappa: int, stakes: list[int], scores: list[int]) -> int:
     return int(consensus[0])
 
 
+def _c_sigmoid(*operands: int) -> int:
+    """Alone by the series; among others where a bound may decide it."""
+    *entry, low, high, steepness = operands
+    alpha = int(lib.yuma_liquid_alpha(*operands))
+    many = ffi.new("int64_t[]", 3)
+    columns = [ffi.new("int64_t[]", [value] * 3) for value in entry]
+    assert lib.yuma_liquid_alphas(3, *columns, low, high, steepness, many) == lib.YUMA_OK
+    assert list(many) == [alpha] * 3
+    return alpha
+
+
 def _c_top_k(k: int, stakes: list[int]) -> list[int]:
     n = len(stakes)
     permit = ffi.new("uint8_t[]", n)
@@ -81,7 +92,7 @@ C: dict[str, Operation] = {
     "exp": lib.yuma_exp_safe,
     "div64": _c_div64,
     "f64to32": lambda x: lib.yuma_to_i32f32(_words(x)),
-    "sigmoid": lib.yuma_liquid_alpha,
+    "sigmoid": _c_sigmoid,
     "emit": lib.yuma_emission_share,
     "alpha_ema": lib.yuma_bonds_alpha,
     "median_col": _c_median,
