@@ -1,54 +1,168 @@
 /* Section 7 of the law, the liquid EMA. */
+#include <fenv.h>
+
 #include "memory.h"
+#include "sigmoid.h"
 #include "stages.h"
-#include <string.h>
 
 static int64_t sigmoid_slope(int64_t steepness) {
     return fixed_sdiv(steepness, -100 * YUMA_ONE);
 }
 
-/* The alphas of four entries. */
-static void liquid_alphas(const int64_t *consensus, const int64_t *weight, const int64_t *bond, int64_t low, int64_t high,
-                          int64_t slope, int64_t *alpha) {
-    int64_t e[FIXED_FOUR];
-    for (int k = 0; k < FIXED_FOUR; k++) {
-        int64_t c = consensus[k], w = weight[k], b = bond[k];
-        int64_t d = fixed_clamp(w >= b ? fixed_sub(w, c) : fixed_sub(b, w), 0, YUMA_ONE);
-        e[k] = fixed_mul(slope, d - YUMA_ONE / 2);
+/* fixed_magnitude, without a branch, which could not be predicted; nor has what follows any. */
+static inline uint64_t magnitude_of(int64_t x) {
+    uint64_t sign = (uint64_t)0 - (uint64_t)(x < 0); /* all ones or none */
+    return ((uint64_t)x ^ sign) - sign;
+}
+
+/* d of the law, of proportions, which leave no range. */
+static inline int64_t distance_of(int64_t consensus, int64_t weight, int64_t bond) {
+    int64_t from = weight >= bond ? consensus : weight;
+    return fixed_max(fixed_max(weight, bond) - from, 0);
+}
+
+/* So many entries are computed together. */
+enum { BLOCK = 64 };
+
+/* Of 2^32 / d, for d from *lower to *upper, what is not above and what is not below it. */
+static inline void inverted(double *lower, double *upper) {
+    double q = SIGMOID_NUMERATOR / *upper;
+    double t = (*upper - *lower) * (q * 0x1p-32);
+    *lower = q;
+    *upper = q + q * (t + SIGMOID_MORE_OF_Q);
+}
+
+/* sdiv(ONE, add(ONE, exp_safe(g))) of each is between lower and upper, which are proportions below ONE. */
+static void sigmoid_bounds(size_t count, const int64_t g[BLOCK], int64_t lower[BLOCK], int64_t upper[BLOCK]) {
+    double a[BLOCK], b[BLOCK];
+    size_t negative[BLOCK], negatives = 0;
+    for (size_t k = 0; k < count; k++) {
+        uint64_t magnitude = magnitude_of(g[k]);
+        a[k] = (double)(int64_t)(magnitude < (uint64_t)SIGMOID_UPTO ? magnitude : (uint64_t)SIGMOID_UPTO);
+        negative[negatives] = k;
+        negatives += g[k] < 0;
     }
-    fixed_exp_safe_four(e);
-    for (int k = 0; k < FIXED_FOUR; k++) {
-        int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)(YUMA_ONE + e[k])); /* e is 0 or more and below 2^61 */
-        int64_t a = fixed_add(low, fixed_mul(sigmoid, fixed_sub(high, low)));
-        alpha[k] = fixed_max(fixed_min(a, high), low); /* in this order: low may be above high, and then is the result */
+    for (size_t k = 0; k < count; k++) { /* of the exponential / 2^32 */
+        double x = a[k] * 0x1p-32, y = a[k] * 0x1p-41;
+        double e = 1 + y * (1 + y * (0.5 + y * (SIGMOID_6TH + y * (SIGMOID_24TH + y * SIGMOID_120TH))));
+        for (int s = 0; s < SIGMOID_SQUARINGS; s++) {
+            e *= e;
+        }
+        a[k] = e - (SIGMOID_LESS + x * SIGMOID_LESS_OF_X + e * SIGMOID_LESS_OF_E);
+        b[k] = e * SIGMOID_MORE_OF_E;
+    }
+    for (size_t m = 0; m < negatives; m++) { /* of its inverse, a whole number, / 2^32 */
+        size_t k = negative[m];
+        inverted(a + k, b + k);
+        a[k] = (double)(int64_t)a[k] * 0x1p-32;
+        b[k] = (double)(int64_t)b[k] * 0x1p-32;
+    }
+    for (size_t k = 0; k < count; k++) {
+        a[k] += 1;
+        b[k] += 1;
+        inverted(a + k, b + k);
+    }
+    for (size_t k = 0; k < count; k++) {
+        int inside = magnitude_of(g[k]) <= (uint64_t)SIGMOID_UPTO && g[k] != YUMA_ONE;
+        lower[k] = inside ? (int64_t)a[k] : 0;
+        upper[k] = inside ? (int64_t)b[k] : YUMA_ONE - 1;
+    }
+}
+
+/* The alphas of the entries `listed`, by the series. */
+static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const int64_t g[BLOCK], int64_t low, int64_t high,
+                                int64_t *alpha) {
+    int64_t span = fixed_sub(high, low);
+    for (size_t k = 0; k < count; k += FIXED_FOUR) {
+        int64_t power[FIXED_FOUR] = {0};
+        size_t some = count - k < FIXED_FOUR ? count - k : FIXED_FOUR;
+        for (size_t m = 0; m < some; m++) {
+            power[m] = g[listed[k + m]];
+        }
+        fixed_exp_safe_four(power);
+        for (size_t m = 0; m < some; m++) { /* a power is 0 or more and below 2^61 */
+            int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)(YUMA_ONE + power[m]));
+            int64_t a = fixed_add(low, fixed_mul(sigmoid, span));
+            alpha[listed[k + m]] = fixed_max(fixed_min(a, high), low); /* in this order: low may be above high, and then is it */
+        }
+    }
+}
+
+/* What an alpha makes of a weight and of a bond, all of them proportions. */
+static inline int64_t bought_of(int64_t alpha, int64_t weight) {
+    return fixed_mul_share(alpha, weight);
+}
+
+static inline int64_t kept_of(int64_t alpha, int64_t bond) {
+    return fixed_mul_share(YUMA_ONE - alpha, bond);
+}
+
+/* The alphas of `count` distances, at most BLOCK, within [0, ONE]. Where weights and bonds are given, an alpha may be another one
+ * that makes the same of them. doubles: whether they may be used. */
+static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *weight, const int64_t *bond, int64_t low,
+                          int64_t high, int64_t slope, int doubles, int64_t *alpha) {
+    int64_t g[BLOCK], lower[BLOCK], upper[BLOCK];
+    size_t open[BLOCK], opens = 0;
+    for (size_t k = 0; k < count; k++) {
+        g[k] = fixed_mul(slope, distance[k] - YUMA_ONE / 2);
+        open[k] = k;
+    }
+    if (!doubles || low < 0 || low >= high || high > YUMA_ONE) {
+        liquid_alphas_exact(count, open, g, low, high, alpha);
+        return;
+    }
+    /* From here on an alpha is between low and high without a cut, and every step from the sigmoid on is monotone: what both bounds
+     * give is the value. */
+    sigmoid_bounds(count, g, lower, upper);
+    uint64_t span = (uint64_t)(high - low);
+    for (size_t k = 0; k < count; k++) {
+        alpha[k] = low + (int64_t)((uint64_t)lower[k] * span >> 32); /* proportions, one of them below ONE */
+        upper[k] = low + (int64_t)((uint64_t)upper[k] * span >> 32);
+        open[opens] = k;
+        opens += alpha[k] != upper[k];
+    }
+    size_t left = weight == NULL ? opens : 0;
+    for (size_t m = 0; weight != NULL && m < opens; m++) {
+        size_t k = open[m];
+        open[left] = k;
+        int64_t bought = bought_of(alpha[k], weight[k]) ^ bought_of(upper[k], weight[k]);
+        int64_t kept = kept_of(alpha[k], bond[k]) ^ kept_of(upper[k], bond[k]);
+        left += (bought | kept) != 0;
+    }
+    liquid_alphas_exact(left, open, g, low, high, alpha);
+}
+
+static void alphas_of(size_t count, const int64_t *consensus, const int64_t *weight, const int64_t *bond, int64_t low,
+                      int64_t high, int64_t steepness, int doubles, int64_t *alpha) {
+    int64_t slope = sigmoid_slope(steepness);
+    for (size_t k = 0; k < count; k += BLOCK) {
+        int64_t distance[BLOCK];
+        size_t some = count - k < BLOCK ? count - k : BLOCK;
+        for (size_t m = 0; m < some; m++) {
+            int64_t c = consensus[k + m], w = weight[k + m], b = bond[k + m];
+            distance[m] = fixed_clamp(w >= b ? fixed_sub(w, c) : fixed_sub(b, w), 0, YUMA_ONE);
+        }
+        liquid_alphas(some, distance, NULL, NULL, low, high, slope, doubles, alpha + k);
     }
 }
 
 yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int64_t *weight, const int64_t *bond,
                                int64_t alpha_low, int64_t alpha_high, int64_t steepness, int64_t *alpha) {
     REQUIRE(count == 0 || (consensus != NULL && weight != NULL && bond != NULL && alpha != NULL), YUMA_ERROR_NULL);
-    int64_t slope = sigmoid_slope(steepness);
-    size_t k = 0;
-    for (; count - k >= FIXED_FOUR; k += FIXED_FOUR) {
-        liquid_alphas(consensus + k, weight + k, bond + k, alpha_low, alpha_high, slope, alpha + k);
-    }
-    if (k < count) {
-        int64_t four[4][FIXED_FOUR] = {{0}}; /* the fourth: the alphas */
-        size_t size = (count - k) * sizeof *alpha;
-        memcpy(four[0], consensus + k, size);
-        memcpy(four[1], weight + k, size);
-        memcpy(four[2], bond + k, size);
-        liquid_alphas(four[0], four[1], four[2], alpha_low, alpha_high, slope, four[3]);
-        memcpy(alpha + k, four[3], size);
+    fenv_t caller;
+    int doubles = feholdexcept(&caller) == 0; /* his exception flags and traps come back */
+    alphas_of(count, consensus, weight, bond, alpha_low, alpha_high, steepness, doubles, alpha);
+    if (doubles) {
+        fesetenv(&caller);
     }
     return YUMA_OK;
 }
 
 int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bond, int64_t alpha_low, int64_t alpha_high,
                           int64_t steepness) {
-    int64_t c[FIXED_FOUR] = {consensus}, w[FIXED_FOUR] = {weight}, b[FIXED_FOUR] = {bond}, alpha[FIXED_FOUR];
-    liquid_alphas(c, w, b, alpha_low, alpha_high, sigmoid_slope(steepness), alpha);
-    return alpha[0];
+    int64_t alpha;
+    alphas_of(1, &consensus, &weight, &bond, alpha_low, alpha_high, steepness, 0, &alpha);
+    return alpha;
 }
 
 yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
@@ -64,48 +178,69 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
     int64_t *seen_bond = arena_take_zeros(&memory, n, sizeof *seen_bond);
     REQUIRE(bond != NULL && seen_bond != NULL, YUMA_ERROR_WORKSPACE);
     int64_t slope = sigmoid_slope(steepness);
+    const int shares = alpha_low >= 0 && alpha_low <= YUMA_ONE && alpha_high >= 0 && alpha_high <= YUMA_ONE; /* and so is an alpha */
     uint32_t kept = 0;
+    fenv_t caller;
+    const int doubles = feholdexcept(&caller) == 0;
     ema->indptr[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        /* The merge walk sees the entries whose uid is larger than every uid before it in its row. */
+        uint32_t k = weights_for_bonds->indptr[i], end = weights_for_bonds->indptr[i + 1];
+        uint32_t other = old_bonds->indptr[i], other_end = old_bonds->indptr[i + 1];
+        const int in_order =
+            ascending(weights_for_bonds->uid + k, end - k) && ascending(old_bonds->uid + other, other_end - other);
+        /* The merge walk sees the entries whose uid is larger than every uid before it in its row: all of a row in order. */
         int32_t walked = -1;
-        for (uint32_t k = old_bonds->indptr[i]; k < old_bonds->indptr[i + 1]; k++) {
-            uint16_t j = old_bonds->uid[k];
-            bond[j] = old_bonds->value[k];
+        for (uint32_t m = other; !in_order && m < other_end; m++) {
+            uint16_t j = old_bonds->uid[m];
+            bond[j] = old_bonds->value[m];
             if ((int32_t)j > walked) {
-                seen_bond[j] = old_bonds->value[k];
+                seen_bond[j] = old_bonds->value[m];
                 walked = j;
             }
         }
         walked = -1;
-        for (uint32_t k = weights_for_bonds->indptr[i], end = weights_for_bonds->indptr[i + 1]; k < end; k += FIXED_FOUR) {
-            int64_t c[FIXED_FOUR] = {0}, w[FIXED_FOUR] = {0}, b[FIXED_FOUR] = {0}, alpha[FIXED_FOUR];
-            uint32_t count = end - k < FIXED_FOUR ? end - k : FIXED_FOUR;
+        for (; k < end; k += BLOCK) {
+            int64_t distance[BLOCK], alpha[BLOCK], held[BLOCK];
+            uint32_t count = end - k < BLOCK ? end - k : BLOCK;
             const uint16_t *uid = weights_for_bonds->uid + k;
             const int64_t *value = weights_for_bonds->value + k;
-            for (uint32_t m = 0; m < count; m++) {
-                c[m] = consensus[uid[m]];
-                b[m] = seen_bond[uid[m]];
-                if ((int32_t)uid[m] > walked) {
-                    w[m] = value[m];
-                    walked = uid[m];
+            if (in_order) {
+                for (uint32_t m = 0; m < count; m++) {
+                    while (other < other_end && old_bonds->uid[other] < uid[m]) {
+                        other++;
+                    }
+                    int same = other < other_end && old_bonds->uid[other] == uid[m];
+                    held[m] = same ? old_bonds->value[other] : 0;
+                    distance[m] = distance_of(consensus[uid[m]], value[m], held[m]);
+                }
+            } else {
+                for (uint32_t m = 0; m < count; m++) {
+                    held[m] = bond[uid[m]];
+                    distance[m] = distance_of(consensus[uid[m]], (int32_t)uid[m] > walked ? value[m] : 0, seen_bond[uid[m]]);
+                    walked = (int32_t)uid[m] > walked ? uid[m] : walked;
                 }
             }
-            liquid_alphas(c, w, b, alpha_low, alpha_high, slope, alpha);
+            liquid_alphas(count, distance, shares ? value : NULL, held, alpha_low, alpha_high, slope, doubles, alpha);
             for (uint32_t m = 0; m < count; m++) {
-                int64_t kept_part = fixed_mul(YUMA_ONE - alpha[m], bond[uid[m]]);
-                int64_t bought = fixed_max(0, fixed_mul(alpha[m], value[m]));
-                int64_t e = fixed_min(YUMA_ONE, fixed_add(kept_part, bought));
-                if (e > 0) {
-                    ema->uid[kept] = uid[m];
-                    ema->value[kept++] = e;
+                int64_t a = alpha[m], e;
+                if (shares) {
+                    e = kept_of(a, held[m]) + bought_of(a, value[m]);
+                } else {
+                    e = fixed_add(fixed_mul(fixed_sub(YUMA_ONE, a), held[m]), fixed_max(0, fixed_mul(a, value[m])));
                 }
+                e = fixed_min(YUMA_ONE, e);
+                ema->uid[kept] = uid[m]; /* there is room: one that stays for each that was */
+                ema->value[kept] = e;
+                kept += e > 0;
             }
         }
         ema->indptr[i + 1] = kept;
-        for (uint32_t k = old_bonds->indptr[i]; k < old_bonds->indptr[i + 1]; k++) {
-            bond[old_bonds->uid[k]] = seen_bond[old_bonds->uid[k]] = 0;
+        for (uint32_t m = old_bonds->indptr[i]; !in_order && m < other_end; m++) {
+            bond[old_bonds->uid[m]] = seen_bond[old_bonds->uid[m]] = 0;
         }
+    }
+    if (doubles) {
+        fesetenv(&caller);
     }
     return YUMA_OK;
 }

@@ -472,8 +472,10 @@ int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h) {
     e->span = (double)(high - low);
     e->slope = (double)slope / 4294967296.0;
     e->alpha_of_0 = (double)yuma_liquid_alpha(0, 0, 0, low, high, (int64_t)h->alpha_sigmoid_steepness * YUMA_ONE);
-    for (int i = 2; i <= 31; i++) {
-        e->inverse[i] = 1.0 / i * (1 - 0x1p-51) / 4294967296.0; /* below the quotient whatever the rounding mode */
+    for (uint32_t i = 2, power = 2; i <= 31; i++) {
+        power = i >= 2 * power ? 2 * power : power; /* the largest power of two up to i */
+        /* an integer in (2^51, 2^52], so that it and what follows are exact: the caller's exception flags are not held yet */
+        e->inverse[i] = (double)(((uint64_t)power << 52) / i) / power * 0x1p-84;
     }
     return 1;
 }

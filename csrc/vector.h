@@ -88,8 +88,8 @@ typedef struct {
     void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t consensus[SLICE]);
     /* Section 6: adds to trust; rank. */
     void (*clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]);
-    /* Section 7: alpha of distances d, in place. */
-    void (*alphas)(const vector_epoch *e, double distance[ALPHAS]);
+    /* Section 7: alpha of `count` distances d, a multiple of ALPHAS, in place. */
+    void (*alphas)(const vector_epoch *e, double *distance, size_t count);
     /* Section 7: adds to dividends; the bonds to store. incentive: / 2^32. rank: of Yuma 2. */
     void (*bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
                   const double incentive[SLICE], const double rank[SLICE]);

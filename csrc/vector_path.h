@@ -20,6 +20,8 @@
  * and PATH(name), which gives the functions their names. */
 #include <string.h>
 
+#include "sigmoid.h"
+
 static const double TWO_32 = 4294967296.0;
 static const double UNIT = 1 / 4294967296.0;
 /* Added to a number in [0, 2^52), UP leaves no bit below 1, and the number in the low 52; UP_SIGNED leaves no bit below 1 of
@@ -394,22 +396,28 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, unsigned l
     }
 }
 
-/* alpha of section 7 for `ALPHAS` distances d, in place. */
-static void PATH(alphas)(const vector_epoch *e, double distance[ALPHAS]) {
-    enum { VECTORS = ALPHAS / LANES };
+enum { VECTORS = ALPHAS / LANES };
+
+/* g of section 7 for a distance. */
+INLINE number exponent_of(const vector_epoch *e, number distance) {
+    return floor_mul_signed(distance - TWO_32 / 2, splat(e->slope));
+}
+
+INLINE number alpha_of(const vector_epoch *e, number sigmoid) {
+    number alpha = floor_mul(sigmoid, splat(e->span * UNIT)) + e->low;
+    return most(least(alpha, splat(e->high)), splat(e->low));
+}
+
+INLINE number choose(mask m, number x, number y) {
+    return where(m, x) + where(~m, y);
+}
+
+/* alpha of section 7 for ALPHAS distances d, in place, by the series. */
+static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
     number g[VECTORS], a[VECTORS], term[VECTORS], sum[VECTORS];
-    mask nonzero = {0};
+    mask nonzero;
     for (unsigned v = 0; v < VECTORS; v++) {
-        nonzero |= load(distance + v * LANES) != 0;
-    }
-    if (bits(nonzero) == 0) { /* as wherever a full penalty meets weights that are not below their bonds */
-        for (unsigned v = 0; v < VECTORS; v++) {
-            store(distance + v * LANES, splat(e->alpha_of_0));
-        }
-        return;
-    }
-    for (unsigned v = 0; v < VECTORS; v++) {
-        g[v] = floor_mul_signed(load(distance + v * LANES) - TWO_32 / 2, splat(e->slope));
+        g[v] = exponent_of(e, load(distance + v * LANES));
         a[v] = most(g[v], -g[v]);
         term[v] = a[v];
         sum[v] = a[v] + TWO_32;
@@ -439,12 +447,115 @@ static void PATH(alphas)(const vector_epoch *e, double distance[ALPHAS]) {
     for (unsigned v = 0; v < VECTORS; v++) {
         /* A quotient that is rounded downward does not pass a whole number: its floor is that of the quotient. */
         number inverted = TWO_32 * TWO_32 / sum[v] + UP - UP;
-        mask negative = g[v] < 0;
-        number power = where(negative, inverted) + where(~negative, sum[v]);
-        power = where(g[v] != TWO_32, power) + where(g[v] == TWO_32, splat(11674931200.0));
-        number sigmoid = TWO_32 * TWO_32 / (power + TWO_32) + UP - UP;
-        number alpha = floor_mul(sigmoid, splat(e->span * UNIT)) + e->low;
-        store(distance + v * LANES, most(least(alpha, splat(e->high)), splat(e->low)));
+        number power = choose(g[v] < 0, inverted, sum[v]);
+        power = choose(g[v] == TWO_32, splat(11674931200.0), power);
+        store(distance + v * LANES, alpha_of(e, TWO_32 * TWO_32 / (power + TWO_32) + UP - UP));
+    }
+}
+
+/* Of 2^32 / d, for d from *lower to *upper, what is not above and what is not below it. */
+INLINE void invert(number *lower, number *upper) {
+    number q = SIGMOID_NUMERATOR / *upper;
+    number t = (*upper - *lower) * (q * UNIT);
+    *lower = q;
+    *upper = fused(q, t + SIGMOID_MORE_OF_Q, q);
+}
+
+/* alphas of ALPHAS distances from the bounds of sigmoid.h, in place; open: a lane each, where they leave it open. */
+INLINE void bounded_alphas(const vector_epoch *e, double distance[ALPHAS], mask open[VECTORS]) {
+    number g[VECTORS], lower[VECTORS], upper[VECTORS];
+    mask negative = {0};
+    for (unsigned v = 0; v < VECTORS; v++) {
+        g[v] = exponent_of(e, load(distance + v * LANES));
+        negative |= g[v] < 0;
+    }
+    for (unsigned v = 0; v < VECTORS; v++) { /* of the exponential / 2^32 */
+        number a = least(most(g[v], -g[v]), splat((double)SIGMOID_UPTO)), y = a * 0x1p-41;
+        number p = fused(y, splat(SIGMOID_120TH), splat(SIGMOID_24TH));
+        p = fused(y, fused(y, p, splat(SIGMOID_6TH)), splat(0.5));
+        p = fused(y, fused(y, p, splat(1)), splat(1));
+        lower[v] = p;
+        upper[v] = fused(a, splat(SIGMOID_LESS_OF_X * UNIT), splat(SIGMOID_LESS));
+    }
+    for (unsigned s = 0; s < SIGMOID_SQUARINGS; s++) {
+        for (unsigned v = 0; v < VECTORS; v++) {
+            lower[v] *= lower[v];
+        }
+    }
+    for (unsigned v = 0; v < VECTORS; v++) {
+        number power = lower[v];
+        lower[v] = power - fused(power, splat(SIGMOID_LESS_OF_E), upper[v]);
+        upper[v] = power * SIGMOID_MORE_OF_E;
+    }
+    if (bits(negative) != 0) { /* the inverse, a whole number, / 2^32 */
+        for (unsigned v = 0; v < VECTORS; v++) {
+            number p = lower[v], q = upper[v];
+            invert(&p, &q);
+            lower[v] = choose(g[v] < 0, (p + UP - UP) * UNIT, lower[v]);
+            upper[v] = choose(g[v] < 0, (q + UP - UP) * UNIT, upper[v]);
+        }
+    }
+    for (unsigned v = 0; v < VECTORS; v++) {
+        number p = lower[v] + 1, q = upper[v] + 1;
+        invert(&p, &q);
+        p = alpha_of(e, p + UP - UP);
+        q = alpha_of(e, q + UP - UP);
+        open[v] = (p != q) | (most(g[v], -g[v]) > (double)SIGMOID_UPTO) | (g[v] == TWO_32);
+        store(distance + v * LANES, p);
+    }
+}
+
+/* Distances that need the series, and where their alphas go. */
+typedef struct {
+    double distance[2 * ALPHAS];
+    size_t place[2 * ALPHAS], count;
+} undecided;
+
+/* The first ALPHAS of them, or all. */
+static void PATH(settle)(const vector_epoch *e, undecided *u, double *alpha) {
+    size_t some = u->count < ALPHAS ? u->count : ALPHAS;
+    memset(u->distance + u->count, 0, (2 * ALPHAS - u->count) * sizeof *u->distance);
+    PATH(exact_alphas)(e, u->distance);
+    for (size_t m = 0; m < some; m++) {
+        alpha[u->place[m]] = u->distance[m];
+    }
+    u->count -= some;
+    memcpy(u->distance, u->distance + ALPHAS, u->count * sizeof *u->distance);
+    memcpy(u->place, u->place + ALPHAS, u->count * sizeof *u->place);
+}
+
+/* alpha of section 7 for `count` distances d, a multiple of ALPHAS, in place. */
+static void PATH(alphas)(const vector_epoch *e, double *distance, size_t count) {
+    undecided u;
+    u.count = 0;
+    for (size_t at = 0; at < count; at += ALPHAS) {
+        double *block = distance + at, before[ALPHAS];
+        mask nonzero = {0}, open[VECTORS];
+        for (unsigned v = 0; v < VECTORS; v++) {
+            nonzero |= load(block + v * LANES) != 0;
+        }
+        if (bits(nonzero) == 0) { /* as wherever a full penalty meets weights that are not below their bonds */
+            for (unsigned v = 0; v < VECTORS; v++) {
+                store(block + v * LANES, splat(e->alpha_of_0));
+            }
+            continue;
+        }
+        memcpy(before, block, sizeof before);
+        bounded_alphas(e, block, open);
+        for (unsigned v = 0; v < VECTORS; v++) {
+            unsigned set = bits(open[v]);
+            for (unsigned lane = 0; set != 0 && lane < LANES; lane++) { /* without a branch, which could not be predicted */
+                u.distance[u.count] = before[v * LANES + lane]; /* below 2 * ALPHAS: before the block there were less than ALPHAS */
+                u.place[u.count] = at + v * LANES + lane;
+                u.count += set >> lane & 1;
+            }
+        }
+        if (u.count >= ALPHAS) {
+            PATH(settle)(e, &u, distance);
+        }
+    }
+    while (u.count != 0) {
+        PATH(settle)(e, &u, distance);
     }
 }
 
@@ -479,9 +590,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned l
             }
             store(column + d * (size_t)LANES, distance);
         }
-        for (size_t at = 0; at < padded * (size_t)LANES; at += ALPHAS) {
-            PATH(alphas)(e, column + at);
-        }
+        PATH(alphas)(e, column, padded * (size_t)LANES);
     }
     const int liquid = e->liquid;
     for (uint32_t d = 0; d < depth; d++) {

@@ -1,6 +1,7 @@
 /* yuma-kernel: the epoch of Bittensor's Yuma Consensus, equal to the chain's to the last bit.
  *
- * C11, no heap, no globals, no I/O, no floating point. Every function is reentrant; threads need a workspace each.
+ * C11, no heap, no globals, no I/O; the caller's floating-point environment comes back as it was. Every function is
+ * reentrant; threads need a workspace each.
  * "The law" is the specification of the epoch; its section names are the names of the stages below.
  *
  * Numbers. An int64_t that the text calls a proportion, a weight, a score, a bond or a stake share is the raw bits of

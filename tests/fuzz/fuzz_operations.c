@@ -66,6 +66,13 @@ static int64_t liquid_alpha(int64_t c, int64_t w, int64_t b, int64_t low, int64_
     return alpha > low ? alpha : low;
 }
 
+/* Alone by the series; among others where a bound may decide it. */
+static int alphas_are(int64_t alpha, int64_t c, int64_t w, int64_t b, int64_t low, int64_t high, int64_t steepness) {
+    int64_t many[2], cs[] = {c, c}, ws[] = {w, w}, bs[] = {b, b};
+    return yuma_liquid_alpha(c, w, b, low, high, steepness) == alpha &&
+           yuma_liquid_alphas(2, cs, ws, bs, low, high, steepness, many) == YUMA_OK && many[0] == alpha && many[1] == alpha;
+}
+
 /* (a << 64) /t b, 0 where b = 0 or it does not fit: one bit of the quotient after the other. */
 static i128 div64(i128 a, i128 b) {
     u128 x = a < 0 ? -(u128)a : (u128)a, y = b < 0 ? -(u128)b : (u128)b, r = 0, q = 0;
@@ -131,7 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     HOLDS(yuma_bonds_cutoff(u, v, w) == (w == 0 ? (u > v ? u - v : 0) : w == UINT64_MAX ? w : w + 1));
     int64_t low = yuma_ratio16((uint16_t)c), high = yuma_ratio16((uint16_t)(w >> 16));
     int64_t steepness = (int64_t)(int16_t)z * YUMA_ONE;
-    HOLDS(yuma_liquid_alpha(a, b, c, low, high, steepness) == liquid_alpha(a, b, c, low, high, steepness));
-    HOLDS(yuma_liquid_alpha(a, b, c, d, a, b) == liquid_alpha(a, b, c, d, a, b));
+    HOLDS(alphas_are(liquid_alpha(a, b, c, low, high, steepness), a, b, c, low, high, steepness));
+    HOLDS(alphas_are(liquid_alpha(a, b, c, d, a, b), a, b, c, d, a, b));
+    int64_t near = (int64_t)(u % ((uint64_t)YUMA_ONE + 1)); /* most operands are far outside the proportions */
+    HOLDS(alphas_are(liquid_alpha(0, near, 0, low, high, steepness), 0, near, 0, low, high, steepness));
     return 0;
 }

@@ -1,8 +1,9 @@
-"""Proves the primitives of csrc/wide.h and csrc/fixed.h: the table PROOFS, statement by statement.
+"""Proves the primitives of csrc/wide.h and csrc/fixed.h, and the bounds of csrc/sigmoid.h: the table PROOFS, statement by
+statement.
 
 Without arguments what takes a few minutes, with `slow` the rest, with `enumerated` of the first what needs no more than
-a C compiler, with `broken` every edit of BROKEN to a copy of the sources, each of which a proof has to refuse. Needs cbmc,
-z3 and a C compiler; CBMC and CC in the environment choose them.
+Python and a C compiler, with `broken` every edit of BROKEN to a copy of the sources, each of which a proof has to refuse.
+Needs cbmc, z3 and a C compiler; CBMC and CC in the environment choose them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import sigmoid
+
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "csrc"
 LIMIT = 3600  # seconds for one proof
@@ -26,7 +29,7 @@ class Proof(NamedTuple):
     statement: str  # a function of proof.c
     size: int  # bits of a word: 64 as compiled, 8 with the text scaled
     limbs: bool  # two words instead of the compiler's __int128
-    how: str  # a solver of CBMC; or "enumerated": compiled, and run over every operand
+    how: str  # a solver of CBMC; "enumerated": compiled, and run over every operand; "rationals": sigmoid.py
     options: list[str] = []  # noqa: RUF012
     slow: bool = False
 
@@ -60,6 +63,7 @@ PROOFS = [
         for limbs in (False, True)
         for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by", "inverse")
     ),
+    *(Proof(statement, 64, False, "rationals") for statement in sigmoid.STATEMENTS),
     *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
     Proof("product", 8, True, "minisat", [], True),
     Proof("product_signed", 8, True, "minisat", [], True),
@@ -112,6 +116,14 @@ BROKEN = [
     ("wide.h", "|| q * d0 > (", "|| q * d0 >= (", ("division", 8, True)),
     ("wide.h", "while (q > UINT32_MAX", "if (q > UINT32_MAX", ("division", 8, True)),
     ("wide.h", "shift == 0 ? n.hi : n.hi", "shift == 99 ? n.hi : n.hi", ("calls_of_division", 64, True)),
+    ("sigmoid.h", "(6 * 0x1p-32)", "(5.8 * 0x1p-32)", ("sigmoid_lower", 64, False)),
+    ("sigmoid.h", "(7.5 * 0x1p-32)", "(7.3 * 0x1p-32)", ("sigmoid_lower", 64, False)),
+    ("sigmoid.h", "(0.17 * 0x1p-32)", "(0.13 * 0x1p-32)", ("sigmoid_lower", 64, False)),
+    ("sigmoid.h", "(7 * YUMA_ONE)", "(8 * YUMA_ONE)", ("sigmoid_lower", 64, False)),
+    ("sigmoid.h", "SIGMOID_SQUARINGS 9", "SIGMOID_SQUARINGS 8", ("sigmoid_upper", 64, False)),
+    ("sigmoid.h", "(1 + 0x1p-37)", "(1 + 0x1p-38)", ("sigmoid_upper", 64, False)),
+    ("sigmoid.h", "(1 - 0x1p-50)", "(1 - 0x1p-52)", ("sigmoid_inverse", 64, False)),
+    ("sigmoid.h", "MORE_OF_Q 0x1p-48", "MORE_OF_Q 0x1p-49", ("sigmoid_inverse", 64, False)),
     ("wide.h", "*remainder = n.lo - q * d;", "*remainder = n.lo - q * d + 1;", ("division_native", 64, False)),
 ]
 
@@ -120,6 +132,7 @@ def sources(csrc: Path, build: Path) -> None:
     """The four texts of the sources that the proofs read."""
     for name in ("64", "8", "halves", "quotients"):
         (build / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy(csrc / "sigmoid.h", build / "64")
     for file in ("assumptions.h", "yuma.h", "wide.h", "fixed.h", "fixed.c"):
         shutil.copy(csrc / file, build / "64")
         shutil.copy(csrc / file, build / "halves")
@@ -139,6 +152,8 @@ def filtered(script: str, file: Path) -> str:
 
 def holds(proof: Proof, build: Path) -> bool:
     """Whether CBMC, or the run over all operands, confirms the statement; neither is an error."""
+    if proof.how == "rationals":
+        return sigmoid.STATEMENTS[proof.statement](build / "64" / "sigmoid.h")
     define = ["-DYUMA_NO_INT128"] if proof.limbs else []
     if proof.how == "enumerated":
         program = build / "enumerate"
@@ -172,12 +187,12 @@ def prove(slow: bool, enumerated: bool) -> bool:
     good = True
     print(f"{'statement':<20} {'word':>4} {'128 bits':<9} {'by':<11} {'seconds':>7}")
     for proof in PROOFS:
-        if proof.slow != slow or (enumerated and proof.how != "enumerated"):
+        if proof.slow != slow or (enumerated and proof.how not in ("enumerated", "rationals")):
             continue
         start = time.monotonic()
         verdict = holds(proof, build)
         good &= verdict
-        representation = "two words" if proof.limbs else "__int128"
+        representation = "" if proof.how == "rationals" else "two words" if proof.limbs else "__int128"
         print(
             f"{proof.statement:<20} {proof.size:>4} {representation:<9} {proof.how:<11} {time.monotonic() - start:>7.1f}"
             f"  {'proved' if verdict else 'REFUTED'}",
