@@ -121,6 +121,7 @@ int main(int count, char **arguments) {
     }
     double part = 100.0 * (double)undecided_sigmoids / (double)checks;
     printf("sigmoid: %" PRIu64 " exponents, %.1f %% of them undecided\n", checks, part);
+    (void)fflush(stdout);
     check_exponents(YUMA_ONE - 8, YUMA_ONE + 7, 1);
     check_exponents(SIGMOID_UPTO - 15, SIGMOID_UPTO, 1);
     for (int64_t k = 0; k < 600000000 && k < 1000000 * step; k += step) {
