@@ -97,8 +97,8 @@ static inline int64_t kept_of(int64_t alpha, int64_t bond) {
     return fixed_mul_share(YUMA_ONE - alpha, bond);
 }
 
-/* The alphas of `count` distances, at most BLOCK, within [0, ONE]. Where weights and bonds are given, an alpha may be another one
- * that makes the same of them. doubles: whether they may be used. */
+/* The alphas of `count` distances, at most BLOCK, within [0, ONE]. Where weights and bonds are given, proportions, an alpha may be
+ * another one that makes the same of them. doubles: whether they may be used. */
 static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *weight, const int64_t *bond, int64_t low,
                           int64_t high, int64_t slope, int doubles, int64_t *alpha) {
     int64_t g[BLOCK], lower[BLOCK], upper[BLOCK];
@@ -220,7 +220,7 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
                     walked = (int32_t)uid[m] > walked ? uid[m] : walked;
                 }
             }
-            liquid_alphas(count, distance, shares ? value : NULL, held, alpha_low, alpha_high, slope, doubles, alpha);
+            liquid_alphas(count, distance, value, held, alpha_low, alpha_high, slope, doubles, alpha);
             for (uint32_t m = 0; m < count; m++) {
                 int64_t a = alpha[m], e;
                 if (shares) {

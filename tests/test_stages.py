@@ -182,6 +182,15 @@ def test_stage_agrees_with_the_reference(compiled: str, name: str) -> None:
     agrees()
 
 
+@pytest.mark.parametrize("bit", range(1, 63))
+def test_consensus_of_scores_of_any_size(compiled: str, bit: int) -> None:
+    rows = [[(0, 2**bit + k - 1), (1, k)] for k in (1, 0, 2)]
+    weights = yk.SparseRows.from_rows(rows, np.int64)
+    for kappa in (0, 20000, 40000, 65535):
+        got = stages.consensus(weights, [3, 4, 5], kappa, backend=compiled)
+        assert plain(got) == plain(stages.consensus(weights, [3, 4, 5], kappa, backend="reference"))
+
+
 def plain(value: Any) -> Any:
     """With dtypes and orders, and so that a difference can be read."""
     if isinstance(value, tuple):

@@ -2,6 +2,7 @@
  * set of uids, and what the entry points answer to bad arguments. The oracles here add, shift and compare, no more.
  * `test_kernel [STEP]` takes one in STEP of the pairs of numbers, for a machine on which all of them take too long. */
 #include <fenv.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -478,6 +479,10 @@ static void test_alphas(void) {
                 int64_t low = fixed_ratio16(of.hyperparameters.alpha_low), high = fixed_ratio16(of.hyperparameters.alpha_high);
                 vector_epoch e = {.liquid = 1};
                 CHECK(yuma_vector_liquid(&e, &of.hyperparameters));
+                for (int i = 2; i <= 31; i++) {
+                    double beyond = fma(e.inverse[i], i * 4294967296.0, -1);
+                    CHECK(beyond <= 0 && beyond >= -0x1p-50);
+                }
                 for (unsigned long round = 0; round < 300; round += stride) {
                     int64_t distance[ALPHAS];
                     double alpha[ALPHAS];
