@@ -226,21 +226,26 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
     TRY(yuma_consensus(n, &weights, w->active_stake, fixed_ratio16(h->kappa), w->consensus, REST(w)));
 
     /* 6 */
-    TRY(take_rows(w, entries, &clipped));
+    int64_t penalty = fixed_ratio16(h->bonds_penalty);
+    if (trace != NULL) {
+        copy_rows(n, &weights, &trace->weights);
+    }
+    clipped = weights; /* with a full penalty they are not needed any more */
+    if (penalty < YUMA_ONE) {
+        TRY(take_rows(w, entries, &clipped));
+    }
     TRY(yuma_clip(n, &weights, w->consensus, &clipped));
     TRY(yuma_validator_trust(n, &clipped, w->validator_trust));
     TRY(yuma_rank(n, &clipped, w->active_stake, w->rank));
     TRY(yuma_incentive(n, w->rank, w->incentive));
 
     /* 7 */
-    int64_t penalty = fixed_ratio16(h->bonds_penalty);
-    weights_for_bonds = penalty == 0 ? weights : clipped; /* neither is needed after them */
+    weights_for_bonds = penalty == 0 ? weights : clipped; /* neither is needed after this */
     if (penalty > 0 && penalty < YUMA_ONE) {
         TRY(take_rows(w, entries, &weights_for_bonds));
         TRY(yuma_weights_for_bonds(n, &weights, &clipped, penalty, &weights_for_bonds, REST(w)));
     }
     if (trace != NULL) {
-        copy_rows(n, &weights, &trace->weights);
         copy_rows(n, &clipped, &trace->clipped);
         copy_rows(n, &weights_for_bonds, &trace->weights_for_bonds);
     }

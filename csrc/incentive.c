@@ -8,10 +8,10 @@ yuma_status yuma_clip(uint32_t n, const yuma_rows *weights, const int64_t *conse
     REQUIRE_ROWS(weights);
     REQUIRE_ROWS(clipped);
     REQUIRE(consensus != NULL, YUMA_ERROR_NULL);
-    uint32_t kept = 0;
+    uint32_t kept = 0, k = 0;
     clipped->indptr[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t k = weights->indptr[i]; k < weights->indptr[i + 1]; k++) {
+        for (uint32_t end = weights->indptr[i + 1]; k < end; k++) {
             int64_t w = weights->value[k], c = consensus[weights->uid[k]];
             if (c != 0 || w <= c) { /* an entry above a consensus of 0 is dropped */
                 clipped->uid[kept] = weights->uid[k];

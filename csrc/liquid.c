@@ -88,13 +88,19 @@ static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const 
     }
 }
 
-/* What an alpha makes of a weight and of a bond, all of them proportions. */
+/* mul(alpha, weight) and mul(ONE - alpha, bond) of proportions, with alpha below ONE: products and the sum stay below 2^64. The
+ * floor of what remains of a bond is the bond less the ceiling of what goes. */
 static inline int64_t bought_of(int64_t alpha, int64_t weight) {
-    return fixed_mul_share(alpha, weight);
+    return (int64_t)((uint64_t)alpha * (uint64_t)weight >> 32);
 }
 
 static inline int64_t kept_of(int64_t alpha, int64_t bond) {
-    return fixed_mul_share(YUMA_ONE - alpha, bond);
+    return bond - (int64_t)(((uint64_t)alpha * (uint64_t)bond + UINT32_MAX) >> 32);
+}
+
+/* Then an alpha is between low and high without a cut, and below high. */
+static inline int plain_bounds(int64_t low, int64_t high) {
+    return low >= 0 && low < high && high <= YUMA_ONE;
 }
 
 /* The alphas of `count` distances, at most BLOCK, within [0, ONE]. Where weights and bonds are given, proportions, an alpha may be
@@ -104,15 +110,15 @@ static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *
     int64_t g[BLOCK], lower[BLOCK], upper[BLOCK];
     size_t open[BLOCK], opens = 0;
     for (size_t k = 0; k < count; k++) {
-        g[k] = fixed_mul(slope, distance[k] - YUMA_ONE / 2);
+        int overflow; /* of a product of at most 2^63 and 2^31 there is none */
+        g[k] = fixed_product(slope, distance[k] - YUMA_ONE / 2, &overflow);
         open[k] = k;
     }
-    if (!doubles || low < 0 || low >= high || high > YUMA_ONE) {
+    if (!doubles || !plain_bounds(low, high)) {
         liquid_alphas_exact(count, open, g, low, high, alpha);
         return;
     }
-    /* From here on an alpha is between low and high without a cut, and every step from the sigmoid on is monotone: what both bounds
-     * give is the value. */
+    /* Every step from the sigmoid on is monotone: what both bounds give is the value. */
     sigmoid_bounds(count, g, lower, upper);
     uint64_t span = (uint64_t)(high - low);
     for (size_t k = 0; k < count; k++) {
@@ -178,7 +184,7 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
     int64_t *seen_bond = arena_take_zeros(&memory, n, sizeof *seen_bond);
     REQUIRE(bond != NULL && seen_bond != NULL, YUMA_ERROR_WORKSPACE);
     int64_t slope = sigmoid_slope(steepness);
-    const int shares = alpha_low >= 0 && alpha_low <= YUMA_ONE && alpha_high >= 0 && alpha_high <= YUMA_ONE; /* and so is an alpha */
+    const int plain = plain_bounds(alpha_low, alpha_high);
     uint32_t kept = 0;
     fenv_t caller;
     const int doubles = feholdexcept(&caller) == 0;
@@ -223,7 +229,7 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
             liquid_alphas(count, distance, value, held, alpha_low, alpha_high, slope, doubles, alpha);
             for (uint32_t m = 0; m < count; m++) {
                 int64_t a = alpha[m], e;
-                if (shares) {
+                if (plain) {
                     e = kept_of(a, held[m]) + bought_of(a, value[m]);
                 } else {
                     e = fixed_add(fixed_mul(fixed_sub(YUMA_ONE, a), held[m]), fixed_max(0, fixed_mul(a, value[m])));

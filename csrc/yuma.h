@@ -249,7 +249,7 @@ YUMA_API yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const 
 
 /* ---- section 6: clip, validator trust, incentive -------------------------------------------------------------------- */
 
-/* clipped: room for the entries of weights. */
+/* clipped: room for the entries of weights; it may be weights. */
 YUMA_API yuma_status yuma_clip(uint32_t n, const yuma_rows *weights, const int64_t *consensus, yuma_rows *clipped);
 
 /* Row sums; each must fit an int64_t. */
