@@ -1,12 +1,21 @@
 /* Section 8 of the law: emission and storage. */
 #include "stages.h"
 
-uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
+static inline uint64_t emission_share(int64_t x, uint64_t emission) {
     if (x <= 0) { /* floor is negative or 0, and clamped to 0 */
         return 0;
     }
     wide p = wide_mul((uint64_t)x, emission);
     return p.hi > UINT32_MAX ? UINT64_MAX : p.hi << 32 | p.lo >> 32;
+}
+
+uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
+    return emission_share(x, emission);
+}
+
+/* Most uids have nothing of one kind, or of both. */
+static inline uint64_t part_of(int64_t x, fixed_divisor by_total, uint64_t emission) {
+    return x == 0 ? 0 : emission_share(fixed_div_by(x, by_total), emission);
 }
 
 yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
@@ -23,22 +32,31 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
     const int64_t *fallback = total_active == 0 ? stake : active_stake;
     const fixed_divisor by_total = fixed_divisor_of(total);
     for (uint32_t i = 0; i < n; i++) {
-        int64_t server = incentive[i], validator = fallback[i], all = fallback[i];
-        if (total != 0) {
-            server = fixed_div_by(incentive[i], by_total);
-            validator = fixed_div_by(dividends[i], by_total);
-            all = fixed_div_by(incentive[i] + dividends[i], by_total);
+        if (total == 0) {
+            server_emission[i] = emission_share(incentive[i], emission);
+            validator_emission[i] = total_emission[i] = emission_share(fallback[i], emission);
+            continue;
         }
-        server_emission[i] = yuma_emission_share(server, emission);
-        validator_emission[i] = yuma_emission_share(validator, emission);
-        total_emission[i] = yuma_emission_share(all, emission);
+        uint64_t server = part_of(incentive[i], by_total, emission), validator = part_of(dividends[i], by_total, emission);
+        server_emission[i] = server;
+        validator_emission[i] = validator;
+        total_emission[i] = incentive[i] == 0   ? validator
+                            : dividends[i] == 0 ? server
+                                                : part_of(incentive[i] + dividends[i], by_total, emission);
     }
     return YUMA_OK;
 }
 
 yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored) {
     REQUIRE(count == 0 || (proportions != NULL && stored != NULL), YUMA_ERROR_NULL);
+    int64_t outside = 0; /* negative where one is not within [0, ONE] */
     for (size_t k = 0; k < count; k++) {
+        outside |= proportions[k] | (int64_t)((uint64_t)YUMA_ONE - (uint64_t)proportions[k]);
+    }
+    for (size_t k = 0; k < count && outside >= 0; k++) { /* the same without a branch, which compilers vectorize */
+        stored[k] = (uint16_t)((uint64_t)proportions[k] * 65535 >> 32);
+    }
+    for (size_t k = 0; k < count && outside < 0; k++) {
         stored[k] = fixed_to_u16(proportions[k]);
     }
     return YUMA_OK;

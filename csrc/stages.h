@@ -54,7 +54,7 @@ static inline void divide_by_sum(uint32_t n, int64_t *values) {
     }
     fixed_divisor d = fixed_divisor_of(sum);
     for (uint32_t i = 0; i < n; i++) {
-        values[i] = fixed_div_by(values[i], d);
+        values[i] = values[i] == 0 ? 0 : fixed_div_by(values[i], d);
     }
 }
 

@@ -290,28 +290,26 @@ static uint64_t limit_of(const dates *d, uint64_t last_update, uint32_t i, int *
     return d->committed != NULL && d->committed[i] < limit ? d->committed[i] : limit;
 }
 
-/* Puts a row of the full layout by place: at once where its places follow each other, as those of a full row do; where it is
- * ascending, sixteen at a time where those do. Places ascend with uids, so that the first and the last of sixteen tell. */
-static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begin, uint32_t end, uint16_t *values) {
-    const uint16_t *uid = rows->uid + begin, *value = rows->value + begin, *place = l->place;
-    uint32_t count = end - begin, k = 0;
-    if (count == 0) {
-        return;
-    }
-    if (count <= l->columns - place[uid[0]] && memcmp(uid, l->column + place[uid[0]], count * sizeof *uid) == 0) {
+/* Whether `count` uids are those of the columns from a place on, as they are in a full row, or in a part of one. */
+static int in_places(const layout *l, const uint16_t *uid, size_t count, size_t place) {
+    return count <= l->columns - place && memcmp(uid, l->column + place, count * sizeof *uid) == 0;
+}
+
+/* Puts a row of the full layout by place: at once, or sixteen at a time, where its places follow each other. */
+static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begin, uint32_t end, uint16_t *restrict values) {
+    const uint16_t *restrict uid = rows->uid + begin, *restrict value = rows->value + begin, *restrict place = l->place;
+    size_t count = end - begin, k = 0;
+    if (count != 0 && in_places(l, uid, count, place[uid[0]])) {
         memcpy(values + place[uid[0]], value, count * sizeof *value);
         return;
     }
-    for (int rising = ascending(uid, count); rising && count - k >= SLICE; k += SLICE) {
-        if (place[uid[k + SLICE - 1]] - place[uid[k]] == SLICE - 1) {
-            memcpy(values + place[uid[k]], value + k, SLICE * sizeof *value);
+    for (; count - k >= SLICE; k += SLICE) {
+        size_t at = place[uid[k]];
+        if (place[uid[k + SLICE - 1]] - at == SLICE - 1 && in_places(l, uid + k, SLICE, at)) {
+            memcpy(values + at, value + k, SLICE * sizeof *value);
         } else {
-            uint16_t at[SLICE]; /* all looked up before the first is put, which for all the compiler knows could change them */
-            for (uint32_t m = 0; m < SLICE; m++) {
-                at[m] = place[uid[k + m]];
-            }
-            for (uint32_t m = 0; m < SLICE; m++) {
-                values[at[m]] = value[k + m];
+            for (size_t m = k; m < k + SLICE; m++) {
+                values[place[uid[m]]] = value[m];
             }
         }
     }

@@ -99,15 +99,8 @@ INLINE int scores_differ(scores a, scores b) {
     return _mm256_movemask_epi8((__m256i)(a == b)) != -1;
 }
 
-INLINE scores scores_upto(scores score, scores middle, scores stake) {
-    return stake & (scores)(scores_least(score, middle) == score);
-}
-
-INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
-    scores lower = (scores)(scores_least(score, middle) == score);
-    *sum += stake & lower;
-    *below = scores_most(*below, score & lower);
-    *above = scores_least(*above, score | lower);
+INLINE scores scores_add_upto(scores sum, scores score, scores middle, scores stake) {
+    return sum + (stake & (scores)(scores_least(score, middle) == score));
 }
 
 #define pack_slice pack_by_lane

@@ -94,15 +94,9 @@ INLINE int scores_differ(scores a, scores b) {
     return _mm512_cmpneq_epu32_mask((__m512i)a, (__m512i)b) != 0;
 }
 
-INLINE scores scores_upto(scores score, scores middle, scores stake) {
-    return (scores)_mm512_maskz_mov_epi32(_mm512_cmple_epu32_mask((__m512i)score, (__m512i)middle), (__m512i)stake);
-}
-
-INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
-    __mmask16 higher = _mm512_cmpgt_epu32_mask((__m512i)score, (__m512i)middle), lower = (__mmask16)~higher;
-    *sum = (scores)_mm512_mask_add_epi32((__m512i)*sum, lower, (__m512i)*sum, (__m512i)stake);
-    *below = (scores)_mm512_mask_max_epu32((__m512i)*below, lower, (__m512i)*below, (__m512i)score);
-    *above = (scores)_mm512_mask_min_epu32((__m512i)*above, higher, (__m512i)*above, (__m512i)score);
+INLINE scores scores_add_upto(scores sum, scores score, scores middle, scores stake) {
+    __mmask16 lower = _mm512_cmple_epu32_mask((__m512i)score, (__m512i)middle);
+    return (scores)_mm512_mask_add_epi32((__m512i)sum, lower, (__m512i)sum, (__m512i)stake);
 }
 
 INLINE void pack_into(__mmask16 set, const uint16_t *from, uint16_t *to) {

@@ -88,15 +88,8 @@ INLINE int scores_differ(scores a, scores b) {
     return vminvq_u32((uint32x4_t)(a == b)) == 0;
 }
 
-INLINE scores scores_upto(scores score, scores middle, scores stake) {
-    return stake & (scores)(score <= middle);
-}
-
-INLINE void scores_step(scores score, scores middle, scores stake, scores *sum, scores *below, scores *above) {
-    scores lower = (scores)(score <= middle);
-    *sum += stake & lower;
-    *below = scores_most(*below, score & lower);
-    *above = scores_least(*above, score | lower);
+INLINE scores scores_add_upto(scores sum, scores score, scores middle, scores stake) {
+    return sum + (stake & (scores)(score <= middle));
 }
 
 #define pack_slice pack_by_lane

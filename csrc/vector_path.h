@@ -13,7 +13,8 @@
  *     gather(table, index)    table[index[lane]]
  *     bits(mask)              a bit a lane
  *     widen(p)                SCORES integers of 16 bits
- *     splat_scores, scores_least, scores_most, scores_upto, scores_step
+ *     splat_scores, scores_least, scores_most, scores_above, scores_differ
+ *     scores_add_upto(sum, score, middle, stake)  sum, and the stake where the score is at most middle
  *     pack_slice(set, a, b, to_a, to_b)  those numbers of SLICE in a and in b that are in the set, in front; how many. All of
  *                             SLICE may be written. pack_by_lane does it without vectors
  *
@@ -173,31 +174,44 @@ INLINE scores stake_of(const ballot *b, uint32_t k, int ragged) {
     return ragged ? load_scores(b->stake + k * (size_t)SLICE) : splat_scores(b->stake[k]);
 }
 
+/* The stakes of the scores up to `middle`. */
+INLINE scores stake_upto(const ballot *b, scores middle, int ragged) {
+    scores sum = splat_scores(0), other = sum; /* two, as an addition waits for the one before it */
+    uint32_t k = 0;
+    for (; k + 1 < b->count; k += 2) {
+        sum = scores_add_upto(sum, score_of(b, k), middle, stake_of(b, k, ragged));
+        other = scores_add_upto(other, score_of(b, k + 1), middle, stake_of(b, k + 1, ragged));
+    }
+    return k == b->count ? sum + other : scores_add_upto(sum, score_of(b, k), middle, stake_of(b, k, ragged)) + other;
+}
+
 /* The answer is between low and high, and high is not above the highest score. Of the span between them the half goes that
  * does not have the answer, with `start` and what has gone below as stake. The sums of stake are below 2^32, as that of the
  * highest score, which is above 0, is not among them. A lane with low = high stays as it is.
  *
- * The first rounds halve the span and no more. In the others what is left ends at scores: `below` is the largest up to the
- * middle, `above` the smallest above it. Either of them is there when it is taken, as the answer is a score. */
+ * The first rounds halve the span and no more, as many of them as leave a score or two where scores are spread evenly. In the others what is left ends at scores: `below` is the largest up to the
+ * middle, `above` the smallest above it. Both are kept less middle + 1, modulo 2^32, where every score up to the middle is
+ * larger than every one above it. Either of them is there when it is taken, as the answer is a score; of a lane with low = high,
+ * where nothing is above the middle, `below` is taken, which is both. */
 INLINE scores halve(const ballot *b, scores low, scores high, scores start, scores minority, int ragged) {
-    for (int round = 0; round < 4; round++) {
-        scores middle = low + ((high - low) >> 1), sum = start;
-        for (uint32_t k = 0; k < b->count; k++) {
-            sum += scores_upto(score_of(b, k), middle, stake_of(b, k, ragged));
-        }
-        scores passes = scores_above(sum, minority), one = (scores)(low != high) & 1;
+    for (uint32_t left = b->count; left != 0; left >>= 1) {
+        scores middle = low + ((high - low) >> 1);
+        scores passes = scores_above(start + stake_upto(b, middle, ragged), minority), one = (scores)(low != high) & 1;
         high = (middle & passes) | (high & ~passes);
         low = (low & passes) | ((middle + one) & ~passes);
     }
     while (scores_differ(low, high)) {
-        scores middle = low + ((high - low) >> 1);
-        scores sum = start, below = low, above = high;
+        scores middle = low + ((high - low) >> 1), from = middle + 1;
+        scores sum = start, below = low - from, above = high - from;
         for (uint32_t k = 0; k < b->count; k++) {
-            scores_step(score_of(b, k), middle, stake_of(b, k, ragged), &sum, &below, &above);
+            scores score = score_of(b, k), past = score - from;
+            sum = scores_add_upto(sum, score, middle, stake_of(b, k, ragged));
+            below = scores_most(below, past);
+            above = scores_least(above, past);
         }
-        scores passes = scores_above(sum, minority);
-        high = (below & passes) | (high & ~passes);
-        low = (low & passes) | (above & ~passes);
+        scores passes = scores_above(sum, minority) | (scores)(low == high);
+        high = ((below + from) & passes) | (high & ~passes);
+        low = (low & passes) | ((above + from) & ~passes);
     }
     return high;
 }
