@@ -335,78 +335,131 @@ INLINE number old_bond(const uint16_t *bond) {
     return floor_mul(from_u16(bond), splat(0x1.0001000100011p+16));
 }
 
-/* Which of a column's bonds, before rounding, are above 0; lowest: the smallest of them in each lane. */
-INLINE void keep(const vector_slice *s, unsigned lane, const double *bond, number lowest) {
-    const unsigned all = (1u << LANES) - 1;
+/* Columns of a slice that are computed side by side, so that while a division or a sum of one waits the other goes on. */
+enum { GROUP = 2, WIDE = GROUP * LANES };
+
+/* Of a group's bonds in a row, those above 0, a bit each. */
+INLINE unsigned above_0(const number bond[GROUP]) {
+    unsigned set = 0;
+    for (unsigned v = 0; v < GROUP; v++) {
+        set |= bits(bond[v] > 0) << v * LANES;
+    }
+    return set;
+}
+
+/* Which bonds of a group's columns, before rounding, are above 0; lowest: the smallest of them in each lane. */
+INLINE void keep(const vector_slice *s, unsigned lane, const double *column, const number lowest[GROUP]) {
     uint16_t *kept = s->kept;
     uint32_t depth = s->depth;
-    if (bits(lowest > 0) == all) {
-        for (uint32_t d = 0; d < depth; d++) {
-            kept[d] = (uint16_t)(kept[d] | all << lane);
-        }
-        return;
-    }
+    const unsigned lowest_set = above_0(lowest), all = (1u << WIDE) - 1;
     for (uint32_t d = 0; d < depth; d++) {
-        kept[d] = (uint16_t)(kept[d] | bits(load(bond + d * (size_t)LANES) > 0) << lane);
+        unsigned set = all;
+        if (lowest_set != all) {
+            number bond[GROUP];
+            memcpy(bond, column + d * (size_t)WIDE, sizeof bond);
+            set = above_0(bond);
+        }
+        kept[d] = (uint16_t)(kept[d] | set << lane);
     }
 }
 
-/* column_normalize, in place, and what it gives of the dividends; the largest of each lane. */
-INLINE number normalized(const vector_epoch *e, const vector_slice *s, unsigned lane, double *column, number sum,
-                         number incentive, int ragged) {
-    divisor by_sum = divisor_of(sum);
-    number largest = splat(0);
+/* column_normalize, and what it gives of the dividends. Where `largest` is not null, the columns are normalized in place, and
+ * that is the largest of each lane. */
+INLINE void normalized(const vector_epoch *e, const vector_slice *s, unsigned lane, double *column, const number sum[GROUP],
+                       const number incentive[GROUP], number *largest, int ragged) {
+    divisor by_sum[GROUP];
     uint64_t *dividends = e->dividends;
     uint32_t depth = s->depth;
-    for (uint32_t d = 0; d < depth; d++) {
-        number n = divide(load(column + d * (size_t)LANES), by_sum);
-        add_to_rows(dividends, s, d, d * (size_t)SLICE + lane, raised_mul(n, incentive), ragged);
-        store(column + d * (size_t)LANES, n);
-        largest = most(largest, n);
+    for (unsigned v = 0; v < GROUP; v++) {
+        by_sum[v] = divisor_of(sum[v]);
     }
-    return largest;
+    for (unsigned v = 0; largest != NULL && v < GROUP; v++) {
+        largest[v] = splat(0);
+    }
+    for (uint32_t d = 0; d < depth; d++) {
+        words all = {0};
+        for (unsigned v = 0; v < GROUP; v++) {
+            double *at = column + d * (size_t)WIDE + v * LANES;
+            number n = divide(load(at), by_sum[v]), share = raised_mul(n, incentive[v]);
+            all += (words)share;
+            if (ragged) {
+                add_to_rows(dividends, s, d, d * (size_t)SLICE + lane + v * LANES, share, 1);
+            }
+            if (largest != NULL) {
+                store(at, n);
+                largest[v] = most(largest[v], n);
+            }
+        }
+        if (!ragged) {
+            add_to_rows(dividends, s, d, 0, (number)all, 0);
+        }
+    }
 }
 
-/* The columns of one vector of a slice. old_sum: of the stored bonds. clipped: weights_for_bonds are the clipped weights, none of
- * which is ONE; then rank is the sum of what the new bonds are before they are normalized. */
-INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
-                        number rank, number old_sum, int clipped, int ragged) {
+/* What is known of a group's columns. */
+typedef struct {
+    unsigned lane; /* where in the slice they are */
+    number consensus[GROUP], incentive[GROUP], rank[GROUP], old_sum[GROUP]; /* old_sum: of Yuma 2, of the stored bonds */
+} columns;
+
+/* clipped: weights_for_bonds are the clipped weights, none of which is ONE; then rank is the sum of what the new bonds are
+ * before they are normalized. */
+INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
     double *column = e->scratch;
     const double *stake = e->stake;
-    const uint32_t *weights = s->weights + lane;
-    uint16_t *bonds = s->bonds + lane;
+    const uint32_t *weights = s->weights + c->lane;
+    uint16_t *bonds = s->bonds + c->lane;
     uint32_t depth = s->depth;
-    number new_sum = rank;
+    number new_sum[GROUP], sum[GROUP], lowest[GROUP], largest[GROUP], of_old[GROUP];
+    divisor by_new[GROUP], by_largest[GROUP];
+    memcpy(new_sum, c->rank, sizeof new_sum);
     if (!clipped) {
-        new_sum = splat(0);
+        for (unsigned v = 0; v < GROUP; v++) {
+            new_sum[v] = splat(0);
+        }
         for (uint32_t d = 0; d < depth; d++) {
-            number w = weight_for_bonds(e, weight_at(weights + d * (size_t)SLICE), consensus);
-            number x = floor_mul(w, by_row(stake, s, d, d * (size_t)SLICE + lane, ragged));
-            store(column + d * (size_t)LANES, x);
-            new_sum += x;
+            for (unsigned v = 0; v < GROUP; v++) {
+                size_t at = d * (size_t)SLICE + v * LANES;
+                number w = weight_for_bonds(e, weight_at(weights + at), c->consensus[v]);
+                number x = floor_mul(w, by_row(stake, s, d, at + c->lane, ragged));
+                store(column + d * (size_t)WIDE + v * LANES, x);
+                new_sum[v] += x;
+            }
         }
     }
-    divisor by_new = divisor_of(new_sum);
-    number of_old = stored_share(old_sum);
-    number alpha = splat(e->alpha), rest = splat(e->rest), sum = splat(0), lowest = splat(1);
-    for (uint32_t d = 0; d < depth; d++) {
-        number x;
-        if (clipped) {
-            number c = clipped_weight(weights + d * (size_t)SLICE, consensus, 0);
-            x = floor_mul(c, by_row(stake, s, d, d * (size_t)SLICE + lane, ragged));
-        } else {
-            x = load(column + d * (size_t)LANES);
-        }
-        number old = floor_mul(from_u16(bonds + d * (size_t)SLICE), of_old);
-        x = floor_mul_add(divide(x, by_new), alpha, old, rest);
-        store(column + d * (size_t)LANES, x);
-        lowest = least(lowest, x);
-        sum += x;
+    for (unsigned v = 0; v < GROUP; v++) {
+        by_new[v] = divisor_of(new_sum[v]);
+        of_old[v] = stored_share(c->old_sum[v]);
+        sum[v] = splat(0);
+        lowest[v] = splat(1);
     }
-    keep(s, lane, column, lowest);
-    divisor by_largest = divisor_of(normalized(e, s, lane, column, sum, incentive, ragged));
+    const number alpha = splat(e->alpha), rest = splat(e->rest);
     for (uint32_t d = 0; d < depth; d++) {
-        store_u16(bonds + d * (size_t)SLICE, divide(load(column + d * (size_t)LANES), by_largest));
+        for (unsigned v = 0; v < GROUP; v++) {
+            size_t at = d * (size_t)SLICE + v * LANES;
+            double *to = column + d * (size_t)WIDE + v * LANES;
+            number x = load(to);
+            if (clipped) {
+                number w = clipped_weight(weights + at, c->consensus[v], 0);
+                x = floor_mul(w, by_row(stake, s, d, at + c->lane, ragged));
+            }
+            number old = floor_mul(from_u16(bonds + at), of_old[v]);
+            x = floor_mul_add(divide(x, by_new[v]), alpha, old, rest);
+            store(to, x);
+            lowest[v] = least(lowest[v], x);
+            sum[v] += x;
+        }
+    }
+    keep(s, c->lane, column, lowest);
+    normalized(e, s, c->lane, column, sum, c->incentive, largest, ragged);
+    for (unsigned v = 0; v < GROUP; v++) {
+        by_largest[v] = divisor_of(largest[v]);
+    }
+    for (uint32_t d = 0; d < depth; d++) {
+        for (unsigned v = 0; v < GROUP; v++) {
+            number x = divide(load(column + d * (size_t)WIDE + v * LANES), by_largest[v]);
+            store_u16(bonds + d * (size_t)SLICE + v * LANES, x);
+        }
     }
 }
 
@@ -586,46 +639,53 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
     return x;
 }
 
-INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, unsigned lane, number consensus, number incentive,
-                        int clipped, int ragged) {
-    double *column = e->scratch; /* of `depth` vectors, and where alphas are computed some more */
-    const uint32_t *weights = s->weights + lane;
-    uint16_t *bonds = s->bonds + lane;
+INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
+    double *column = e->scratch; /* [depth][WIDE], and where alphas are computed some more */
+    const uint32_t *weights = s->weights + c->lane;
+    uint16_t *bonds = s->bonds + c->lane;
     uint32_t depth = s->depth;
-    number alpha = splat(e->alpha), rest = splat(e->rest), sum = splat(0), lowest = splat(1);
-    if (e->liquid) {
-        uint32_t padded = (depth * LANES + ALPHAS - 1) / ALPHAS * ALPHAS / LANES;
-        for (uint32_t d = 0; d < padded; d++) {
-            number distance = splat(0);
-            if (d < depth) {
-                number b, w = liquid_weight(e, s, d * (size_t)SLICE + lane, consensus, &b);
-                mask bought = w >= b;
-                distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
-            }
-            store(column + d * (size_t)LANES, distance);
-        }
-        PATH(alphas)(e, column, padded * (size_t)LANES);
-    }
     const int liquid = e->liquid;
-    for (uint32_t d = 0; d < depth; d++) {
-        size_t at = d * (size_t)SLICE;
-        number x;
-        if (liquid) {
-            number b, w = liquid_weight(e, s, at + lane, consensus, &b);
-            number a = load(column + d * (size_t)LANES);
-            x = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - a) * UNIT, w, a * UNIT));
-        } else {
-            number w = clipped ? clipped_weight(weights + at, consensus, 0)
-                               : weight_for_bonds(e, weight_at(weights + at), consensus);
-            x = floor_mul_add(w, alpha, old_bond(bonds + at), rest);
+    if (liquid) {
+        size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
+        for (uint32_t d = 0; d < depth; d++) {
+            for (unsigned v = 0; v < GROUP; v++) {
+                number consensus = c->consensus[v], b;
+                number w = liquid_weight(e, s, d * (size_t)SLICE + c->lane + v * LANES, consensus, &b);
+                mask bought = w >= b;
+                number distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
+                store(column + d * (size_t)WIDE + v * LANES, distance);
+            }
         }
-        store(column + d * (size_t)LANES, x);
-        lowest = least(lowest, x);
-        sum += x;
-        store_u16(bonds + at, x);
+        memset(column + count, 0, (padded - count) * sizeof *column);
+        PATH(alphas)(e, column, padded);
     }
-    keep(s, lane, column, lowest);
-    normalized(e, s, lane, column, sum, incentive, ragged);
+    number sum[GROUP], lowest[GROUP];
+    for (unsigned v = 0; v < GROUP; v++) {
+        sum[v] = splat(0);
+        lowest[v] = splat(1);
+    }
+    const number alpha = splat(e->alpha), rest = splat(e->rest);
+    for (uint32_t d = 0; d < depth; d++) {
+        for (unsigned v = 0; v < GROUP; v++) {
+            size_t at = d * (size_t)SLICE + v * LANES;
+            double *to = column + d * (size_t)WIDE + v * LANES;
+            number x;
+            if (liquid) {
+                number b, w = liquid_weight(e, s, at + c->lane, c->consensus[v], &b), a = load(to);
+                x = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - a) * UNIT, w, a * UNIT));
+            } else {
+                number w = clipped ? clipped_weight(weights + at, c->consensus[v], 0)
+                                   : weight_for_bonds(e, weight_at(weights + at), c->consensus[v]);
+                x = floor_mul_add(w, alpha, old_bond(bonds + at), rest);
+            }
+            store(to, x);
+            lowest[v] = least(lowest[v], x);
+            sum[v] += x;
+            store_u16(bonds + at, x);
+        }
+    }
+    keep(s, c->lane, column, lowest);
+    normalized(e, s, c->lane, column, sum, c->incentive, NULL, ragged);
 }
 
 static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
@@ -640,15 +700,23 @@ static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const doub
             old[lane + k] = sum[k];
         }
     }
-    for (unsigned lane = 0; lane < SLICE; lane += LANES) {
-        number c = load(consensus + lane), i = load(incentive + lane), r = load(rank + lane), b = load(old + lane);
-        const int clipped = e->penalty == 1 && bits(c == TWO_32) == 0, ragged = s->rows != NULL;
+    for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
+        columns c = {.lane = lane};
+        unsigned ones = 0;
+        for (unsigned v = 0; v < GROUP; v++) {
+            c.consensus[v] = load(consensus + lane + v * LANES);
+            c.incentive[v] = load(incentive + lane + v * LANES);
+            c.rank[v] = load(rank + lane + v * LANES);
+            c.old_sum[v] = load(old + lane + v * LANES);
+            ones |= bits(c.consensus[v] == TWO_32);
+        }
+        const int clipped = e->penalty == 1 && ones == 0, ragged = s->rows != NULL;
         if (e->yuma3) {
-            ragged ? bonds_yuma3(e, s, lane, c, i, clipped, 1) : bonds_yuma3(e, s, lane, c, i, clipped, 0);
+            ragged ? bonds_yuma3(e, s, &c, clipped, 1) : bonds_yuma3(e, s, &c, clipped, 0);
         } else if (clipped) {
-            ragged ? bonds_yuma2(e, s, lane, c, i, r, b, 1, 1) : bonds_yuma2(e, s, lane, c, i, r, b, 1, 0);
+            ragged ? bonds_yuma2(e, s, &c, 1, 1) : bonds_yuma2(e, s, &c, 1, 0);
         } else {
-            ragged ? bonds_yuma2(e, s, lane, c, i, r, b, 0, 1) : bonds_yuma2(e, s, lane, c, i, r, b, 0, 0);
+            ragged ? bonds_yuma2(e, s, &c, 0, 1) : bonds_yuma2(e, s, &c, 0, 0);
         }
     }
 }
