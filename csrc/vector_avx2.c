@@ -58,9 +58,9 @@ INLINE void to_u16(uint16_t *p, number x) {
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(y, y));
 }
 
-INLINE void low_halves(uint32_t *p, number x) {
-    __m256i y = _mm256_permutevar8x32_epi32((__m256i)x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(y));
+INLINE void low_halves(uint32_t *p, number x, number y) {
+    __m256d even = (__m256d)_mm256_shuffle_ps((__m256)x, (__m256)y, 0x88); /* of x, y, x, y */
+    _mm256_storeu_pd((double *)(void *)p, _mm256_permute4x64_pd(even, 0xd8));
 }
 
 INLINE number one_more(number x, number a, number b) {

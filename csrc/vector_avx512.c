@@ -54,8 +54,9 @@ INLINE void to_u16(uint16_t *p, number x) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtepi32_epi16(_mm512_cvttpd_epi32(x)));
 }
 
-INLINE void low_halves(uint32_t *p, number x) {
-    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi64_epi32((__m512i)x));
+INLINE void low_halves(uint32_t *p, number x, number y) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi32((__m512i)x, even, (__m512i)y));
 }
 
 INLINE number one_more(number x, number a, number b) {

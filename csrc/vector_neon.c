@@ -48,8 +48,8 @@ INLINE void to_u16(uint16_t *p, number x) {
     p[1] = (uint16_t)x[1];
 }
 
-INLINE void low_halves(uint32_t *p, number x) {
-    vst1_u32(p, vmovn_u64((uint64x2_t)x));
+INLINE void low_halves(uint32_t *p, number x, number y) {
+    vst1q_u32(p, vuzp1q_u32((uint32x4_t)x, (uint32x4_t)y));
 }
 
 INLINE number one_more(number x, number a, number b) {

@@ -8,7 +8,7 @@
  *     splat(x)                a number of equal doubles; least, most: of two vectors
  *     from_u16, from_u32(p)   LANES integers as doubles
  *     to_u16(p, x)            x truncated, where it fits
- *     low_halves(p, x)        the low 32 bits of each double
+ *     low_halves(p, x, y)     the low 32 bits of each double
  *     one_more(x, a, b)       x, and x + 1 where a >= b
  *     gather(table, index)    table[index[lane]]
  *     bits(mask)              a bit a lane
@@ -22,6 +22,9 @@
 #include <string.h>
 
 #include "sigmoid.h"
+
+/* Vectors that are computed side by side, so that while a division or a sum of one waits the other goes on. */
+enum { GROUP = 2, WIDE = GROUP * LANES };
 
 static const double TWO_32 = 4294967296.0;
 static const double UNIT = 1 / 4294967296.0;
@@ -143,17 +146,29 @@ INLINE void add_to_rows(uint64_t *table, const vector_slice *s, uint32_t d, size
 
 /* ---- section 4 ------------------------------------------------------------------------------------------------------- */
 
+INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride, number k, int lone) {
+    for (uint32_t s = 0; s < slices; s++) {
+        for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
+            number w[GROUP];
+            for (unsigned v = 0; v < GROUP; v++) {
+                w[v] = raised_mul(from_u16(values + s * (size_t)SLICE + lane + v * LANES), k);
+                w[v] = lone ? least(w[v], splat(UP + SCORE_ONE)) : w[v];
+            }
+            low_halves(weights + s * stride + lane, w[0], w[1]);
+        }
+    }
+}
+
 static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride) {
     uint32_t sum = 0; /* at most 65535 * 32767 */
     for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
         sum += values[k];
     }
     number k = stored_share(splat(sum));
-    for (uint32_t s = 0; s < slices; s++) {
-        for (unsigned lane = 0; lane < SLICE; lane += LANES) {
-            number w = raised_mul(from_u16(values + (size_t)s * SLICE + lane), k);
-            low_halves(weights + s * stride + lane, least(w, splat(UP + SCORE_ONE)));
-        }
+    if (sum > UINT16_MAX) { /* no weight is ONE, which one alone in its row is */
+        divide_row(slices, values, weights, stride, k, 0);
+    } else {
+        divide_row(slices, values, weights, stride, k, 1);
     }
 }
 
@@ -334,9 +349,6 @@ INLINE number weight_for_bonds(const vector_epoch *e, number w, number consensus
 INLINE number old_bond(const uint16_t *bond) {
     return floor_mul(from_u16(bond), splat(0x1.0001000100011p+16));
 }
-
-/* Columns of a slice that are computed side by side, so that while a division or a sum of one waits the other goes on. */
-enum { GROUP = 2, WIDE = GROUP * LANES };
 
 /* Of a group's bonds in a row, those above 0, a bit each. */
 INLINE unsigned above_0(const number bond[GROUP]) {
