@@ -345,9 +345,23 @@ INLINE number weight_for_bonds(const vector_epoch *e, number w, number consensus
 }
 
 /* The old bond of Yuma 3, ratio16(v). The factor is 2^32 / 65535 rounded up, by less than 2^-36: v times that is below 2^-20,
- * and a fraction of v * 2^32 / 65535 = v * 65537 + v / 65535 is 2^-16 or more below the next whole number. */
+ * and a fraction of v * 2^32 / 65535 = v * 65537 + v / 65535 is 2^-16 or more below the next whole number. Raised. */
 INLINE number old_bond(const uint16_t *bond) {
-    return floor_mul(from_u16(bond), splat(0x1.0001000100011p+16));
+    return raised_mul(from_u16(bond), splat(0x1.0001000100011p+16));
+}
+
+/* The shares of ema, and UP * alpha, which is exact: (UP + x) * rest + UP * alpha is UP + x * rest, as rest is 1 - alpha. */
+typedef struct {
+    number alpha, rest, raise;
+} averaging;
+
+INLINE averaging averaging_of(const vector_epoch *e) {
+    return (averaging){splat(e->alpha), splat(e->rest), splat(e->alpha * UP)};
+}
+
+/* ema; the old one raised. */
+INLINE number ema(averaging by, number new, number old) {
+    return raised_mul(new, by.alpha) - 2 * UP + fused(old, by.rest, by.raise);
 }
 
 /* Of a group's bonds in a row, those above 0, a bit each. */
@@ -445,7 +459,7 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const colu
         sum[v] = splat(0);
         lowest[v] = splat(1);
     }
-    const number alpha = splat(e->alpha), rest = splat(e->rest);
+    const averaging by = averaging_of(e);
     for (uint32_t d = 0; d < depth; d++) {
         for (unsigned v = 0; v < GROUP; v++) {
             size_t at = d * (size_t)SLICE + v * LANES;
@@ -455,8 +469,7 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const colu
                 number w = clipped_weight(weights + at, c->consensus[v], 0);
                 x = floor_mul(w, by_row(stake, s, d, at + c->lane, ragged));
             }
-            number old = floor_mul(from_u16(bonds + at), of_old[v]);
-            x = floor_mul_add(divide(x, by_new[v]), alpha, old, rest);
+            x = ema(by, divide(x, by_new[v]), raised_mul(from_u16(bonds + at), of_old[v]));
             store(to, x);
             lowest[v] = least(lowest[v], x);
             sum[v] += x;
@@ -647,7 +660,7 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
     } else if (e->penalty == 2) {
         there &= x > 0;
     }
-    *bond = where(there, old_bond(s->bonds + at));
+    *bond = where(there, old_bond(s->bonds + at) - UP);
     return x;
 }
 
@@ -676,7 +689,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
         sum[v] = splat(0);
         lowest[v] = splat(1);
     }
-    const number alpha = splat(e->alpha), rest = splat(e->rest);
+    const averaging by = averaging_of(e);
     for (uint32_t d = 0; d < depth; d++) {
         for (unsigned v = 0; v < GROUP; v++) {
             size_t at = d * (size_t)SLICE + v * LANES;
@@ -688,7 +701,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
             } else {
                 number w = clipped ? clipped_weight(weights + at, c->consensus[v], 0)
                                    : weight_for_bonds(e, weight_at(weights + at), c->consensus[v]);
-                x = floor_mul_add(w, alpha, old_bond(bonds + at), rest);
+                x = ema(by, w, old_bond(bonds + at));
             }
             store(to, x);
             lowest[v] = least(lowest[v], x);
