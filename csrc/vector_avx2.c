@@ -49,18 +49,21 @@ INLINE number from_u32(const uint32_t *p) {
     return _mm256_sub_pd(_mm256_or_pd((__m256d)x, up), up);
 }
 
-INLINE number from_u16(const uint16_t *p) {
-    return _mm256_cvtepi32_pd(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
-}
-
-INLINE void to_u16(uint16_t *p, number x) {
-    __m128i y = _mm256_cvttpd_epi32(x);
-    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(y, y));
+INLINE words words_from_u16(const uint16_t *p) {
+    return (words)_mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)(const void *)p));
 }
 
 INLINE void low_halves(uint32_t *p, number x, number y) {
     __m256d even = (__m256d)_mm256_shuffle_ps((__m256)x, (__m256)y, 0x88); /* of x, y, x, y */
     _mm256_storeu_pd((double *)(void *)p, _mm256_permute4x64_pd(even, 0xd8));
+}
+
+INLINE void low_quarters(uint16_t *p, number x, number y) {
+    __m256i low = _mm256_set1_epi64x(UINT16_MAX), a = (__m256i)x & low, b = (__m256i)y & low;
+    __m256i packed = _mm256_packus_epi32(a, b); /* words 0 and 4 of x, of y, and so on, with zeros between them */
+    packed = _mm256_packus_epi32(packed, packed); /* x0 x1 y0 y1 twice, x2 x3 y2 y3 twice */
+    packed = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(packed));
 }
 
 INLINE number one_more(number x, number a, number b) {

@@ -46,17 +46,19 @@ INLINE number from_u32(const uint32_t *p) {
     return _mm512_cvtepu32_pd(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
-INLINE number from_u16(const uint16_t *p) {
-    return _mm512_cvtepi32_pd(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
-}
-
-INLINE void to_u16(uint16_t *p, number x) {
-    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtepi32_epi16(_mm512_cvttpd_epi32(x)));
+INLINE words words_from_u16(const uint16_t *p) {
+    return (words)_mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
 INLINE void low_halves(uint32_t *p, number x, number y) {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     _mm512_storeu_si512(p, _mm512_permutex2var_epi32((__m512i)x, even, (__m512i)y));
+}
+
+INLINE void low_quarters(uint16_t *p, number x, number y) {
+    const __m512i fourth = _mm512_cvtepi16_epi32(_mm256_setr_epi16(0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60));
+    __m512i low = _mm512_permutex2var_epi16((__m512i)x, _mm512_castsi256_si512(_mm512_cvtepi32_epi16(fourth)), (__m512i)y);
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_castsi512_si256(low));
 }
 
 INLINE number one_more(number x, number a, number b) {

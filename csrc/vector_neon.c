@@ -39,17 +39,16 @@ INLINE number from_u32(const uint32_t *p) {
     return (number)vcvtq_f64_u64(vmovl_u32(vld1_u32(p)));
 }
 
-INLINE number from_u16(const uint16_t *p) {
-    return (number){p[0], p[1]};
-}
-
-INLINE void to_u16(uint16_t *p, number x) {
-    p[0] = (uint16_t)x[0];
-    p[1] = (uint16_t)x[1];
+INLINE words words_from_u16(const uint16_t *p) {
+    return (words){p[0], p[1]};
 }
 
 INLINE void low_halves(uint32_t *p, number x, number y) {
     vst1q_u32(p, vuzp1q_u32((uint32x4_t)x, (uint32x4_t)y));
+}
+
+INLINE void low_quarters(uint16_t *p, number x, number y) {
+    vst1_u16(p, vmovn_u32(vuzp1q_u32((uint32x4_t)x, (uint32x4_t)y)));
 }
 
 INLINE number one_more(number x, number a, number b) {

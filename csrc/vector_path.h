@@ -6,9 +6,10 @@
  *     scores                  a vector of SCORES uint32_t
  *     fused(a, b, c)          a * b + c, rounded once; fused_from(c, a, b): c - a * b
  *     splat(x)                a number of equal doubles; least, most: of two vectors
- *     from_u16, from_u32(p)   LANES integers as doubles
- *     to_u16(p, x)            x truncated, where it fits
+ *     from_u32(p)             LANES integers as doubles
+ *     words_from_u16(p)       LANES integers
  *     low_halves(p, x, y)     the low 32 bits of each double
+ *     low_quarters(p, x, y)   the low 16 bits
  *     one_more(x, a, b)       x, and x + 1 where a >= b
  *     gather(table, index)    table[index[lane]]
  *     bits(mask)              a bit a lane
@@ -62,6 +63,24 @@ INLINE number floor_mul(number x, number k) {
     return raised_mul(x, k) - UP;
 }
 
+/* What raised numbers are multiplied by: (UP + x) * k + (UP - UP * k) is UP + x * k, where that difference is exact. */
+typedef struct {
+    number k, rest;
+} factor;
+
+INLINE factor factor_of(number k) {
+    return (factor){k, UP - UP * k};
+}
+
+/* UP + floor(x * k) of UP + x */
+INLINE number raised_by(number raised, factor f) {
+    return fused(raised, f.k, f.rest);
+}
+
+INLINE number raised_from_u16(const uint16_t *p) {
+    return (number)(words_from_u16(p) | (words)splat(UP));
+}
+
 /* floor(x * k) + floor(y * l) */
 INLINE number floor_mul_add(number x, number k, number y, number l) {
     return raised_mul(x, k) - 2 * UP + raised_mul(y, l);
@@ -98,17 +117,17 @@ INLINE number divide(number x, divisor d) {
     return one_more(q, fused_from(x, q, d.unit), d.unit);
 }
 
-/* For stored values: with this k, floor_mul(v, k) is floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16. k is
+/* For stored values: by this k, v gives floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16. k is
  * above 2^32 / sum, by at most 2^-50 of it, and v * k above the quotient by at most 2^(16 + 32 - 50) / sum: a fraction of the
  * quotient is at most 1 - 1 / sum. */
-INLINE number stored_share(number sum) {
+INLINE factor stored_share(number sum) {
     number down = TWO_32 / or_one(sum);
-    return fused(down, splat(0x1p-50), down);
+    return factor_of(fused(down, splat(0x1p-50), down));
 }
 
-/* to_u16 of a proportion before the cut: x * 65535 / 2^32 is exact */
-INLINE void store_u16(uint16_t *p, number x) {
-    to_u16(p, x * (65535 * UNIT));
+/* to_u16 of proportions */
+INLINE void store_u16(uint16_t *p, const number x[GROUP]) {
+    low_quarters(p, raised_mul(x[0], splat(65535 * UNIT)), raised_mul(x[1], splat(65535 * UNIT)));
 }
 
 INLINE number weight_at(const uint32_t *p) {
@@ -144,14 +163,15 @@ INLINE void add_to_rows(uint64_t *table, const vector_slice *s, uint32_t d, size
     }
 }
 
+
 /* ---- section 4 ------------------------------------------------------------------------------------------------------- */
 
-INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride, number k, int lone) {
+INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride, factor share, int lone) {
     for (uint32_t s = 0; s < slices; s++) {
         for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
             number w[GROUP];
             for (unsigned v = 0; v < GROUP; v++) {
-                w[v] = raised_mul(from_u16(values + s * (size_t)SLICE + lane + v * LANES), k);
+                w[v] = raised_by(raised_from_u16(values + s * (size_t)SLICE + lane + v * LANES), share);
                 w[v] = lone ? least(w[v], splat(UP + SCORE_ONE)) : w[v];
             }
             low_halves(weights + s * stride + lane, w[0], w[1]);
@@ -164,11 +184,11 @@ static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *w
     for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
         sum += values[k];
     }
-    number k = stored_share(splat(sum));
+    factor share = stored_share(splat(sum));
     if (sum > UINT16_MAX) { /* no weight is ONE, which one alone in its row is */
-        divide_row(slices, values, weights, stride, k, 0);
+        divide_row(slices, values, weights, stride, share, 0);
     } else {
-        divide_row(slices, values, weights, stride, k, 1);
+        divide_row(slices, values, weights, stride, share, 1);
     }
 }
 
@@ -347,24 +367,82 @@ INLINE number weight_for_bonds(const vector_epoch *e, number w, number consensus
 /* The old bond of Yuma 3, ratio16(v). The factor is 2^32 / 65535 rounded up, by less than 2^-36: v times that is below 2^-20,
  * and a fraction of v * 2^32 / 65535 = v * 65537 + v / 65535 is 2^-16 or more below the next whole number. Raised. */
 INLINE number old_bond(const uint16_t *bond) {
-    return raised_mul(from_u16(bond), splat(0x1.0001000100011p+16));
+    return raised_by(raised_from_u16(bond), factor_of(splat(0x1.0001000100011p+16)));
 }
 
-/* The shares of ema, and UP * alpha, which is exact: (UP + x) * rest + UP * alpha is UP + x * rest, as rest is 1 - alpha. */
+/* Columns of a slice that are computed side by side. */
 typedef struct {
-    number alpha, rest, raise;
-} averaging;
+    unsigned lane; /* where in the slice they are */
+    number consensus[GROUP], incentive[GROUP], rank[GROUP];
+    number old_sum[GROUP]; /* of Yuma 2, of the stored bonds */
+} columns;
 
-INLINE averaging averaging_of(const vector_epoch *e) {
-    return (averaging){splat(e->alpha), splat(e->rest), splat(e->alpha * UP)};
+/* Rows are taken TURN at a time, and each step is made for all their vectors before the next one: a processor sees ahead only so
+ * far, and what waits for each other should not stand together. Vector k of a turn is of row k / GROUP. */
+enum { TURN = 2, SIDE = TURN * GROUP };
+#define EACH(k, rows) for (unsigned k = 0; k < (rows) * GROUP; k++)
+
+INLINE size_t slot_of_vector(const columns *c, uint32_t d, unsigned k) {
+    return (d + k / GROUP) * (size_t)SLICE + c->lane + k % GROUP * LANES;
 }
 
-/* ema; the old one raised. */
-INLINE number ema(averaging by, number new, number old) {
-    return raised_mul(new, by.alpha) - 2 * UP + fused(old, by.rest, by.raise);
+INLINE void divide_each(number x[SIDE], const divisor by[GROUP], unsigned rows) {
+    number q[SIDE], left[SIDE];
+    EACH(k, rows) {
+        q[k] = raised_mul(x[k], by[k % GROUP].reciprocal);
+    }
+    EACH(k, rows) {
+        q[k] -= UP;
+    }
+    EACH(k, rows) {
+        left[k] = fused_from(x[k], q[k], by[k % GROUP].unit);
+    }
+    EACH(k, rows) {
+        x[k] = one_more(q[k], left[k], by[k % GROUP].unit);
+    }
 }
 
-/* Of a group's bonds in a row, those above 0, a bit each. */
+/* ema, in place of the new ones; the old ones raised. */
+INLINE void ema_each(const vector_epoch *e, number x[SIDE], number old[SIDE], unsigned rows) {
+    const number alpha = splat(e->alpha);
+    const factor rest = factor_of(splat(e->rest));
+    EACH(k, rows) {
+        x[k] = raised_mul(x[k], alpha);
+        old[k] = raised_by(old[k], rest);
+    }
+    EACH(k, rows) {
+        x[k] -= 2 * UP;
+    }
+    EACH(k, rows) {
+        x[k] += old[k];
+    }
+}
+
+/* What is known of ema_bonds by column, when they are there. */
+typedef struct {
+    double *column; /* [depth][WIDE] */
+    number sum[GROUP], lowest[GROUP], highest[GROUP];
+} averaged;
+
+INLINE averaged averaged_in(double *column) {
+    averaged a = {.column = column};
+    for (unsigned v = 0; v < GROUP; v++) {
+        a.sum[v] = a.highest[v] = splat(0);
+        a.lowest[v] = splat(1);
+    }
+    return a;
+}
+
+INLINE void put_averaged(averaged *a, uint32_t d, const number x[SIDE], unsigned rows) {
+    EACH(k, rows) {
+        store(a->column + d * (size_t)WIDE + k * LANES, x[k]);
+        a->lowest[k % GROUP] = least(a->lowest[k % GROUP], x[k]);
+        a->highest[k % GROUP] = most(a->highest[k % GROUP], x[k]);
+        a->sum[k % GROUP] += x[k];
+    }
+}
+
+/* Of the bonds of a row, those above 0, a bit each. */
 INLINE unsigned above_0(const number bond[GROUP]) {
     unsigned set = 0;
     for (unsigned v = 0; v < GROUP; v++) {
@@ -373,119 +451,146 @@ INLINE unsigned above_0(const number bond[GROUP]) {
     return set;
 }
 
-/* Which bonds of a group's columns, before rounding, are above 0; lowest: the smallest of them in each lane. */
-INLINE void keep(const vector_slice *s, unsigned lane, const double *column, const number lowest[GROUP]) {
+/* Which of ema_bonds are above 0. */
+INLINE void keep(const vector_slice *s, const columns *c, const averaged *a) {
+    const unsigned all = (1u << WIDE) - 1;
+    const int every = above_0(a->lowest) == all;
     uint16_t *kept = s->kept;
     uint32_t depth = s->depth;
-    const unsigned lowest_set = above_0(lowest), all = (1u << WIDE) - 1;
     for (uint32_t d = 0; d < depth; d++) {
         unsigned set = all;
-        if (lowest_set != all) {
+        if (!every) {
             number bond[GROUP];
-            memcpy(bond, column + d * (size_t)WIDE, sizeof bond);
+            memcpy(bond, a->column + d * (size_t)WIDE, sizeof bond);
             set = above_0(bond);
         }
-        kept[d] = (uint16_t)(kept[d] | set << lane);
+        kept[d] = (uint16_t)(kept[d] | set << c->lane);
     }
 }
 
-/* column_normalize, and what it gives of the dividends. Where `largest` is not null, the columns are normalized in place, and
- * that is the largest of each lane. */
-INLINE void normalized(const vector_epoch *e, const vector_slice *s, unsigned lane, double *column, const number sum[GROUP],
-                       const number incentive[GROUP], number *largest, int ragged) {
-    divisor by_sum[GROUP];
-    uint64_t *dividends = e->dividends;
-    uint32_t depth = s->depth;
-    for (unsigned v = 0; v < GROUP; v++) {
-        by_sum[v] = divisor_of(sum[v]);
-    }
-    for (unsigned v = 0; largest != NULL && v < GROUP; v++) {
-        largest[v] = splat(0);
-    }
-    for (uint32_t d = 0; d < depth; d++) {
-        words all = {0};
-        for (unsigned v = 0; v < GROUP; v++) {
-            double *at = column + d * (size_t)WIDE + v * LANES;
-            number n = divide(load(at), by_sum[v]), share = raised_mul(n, incentive[v]);
-            all += (words)share;
-            if (ragged) {
-                add_to_rows(dividends, s, d, d * (size_t)SLICE + lane + v * LANES, share, 1);
-            }
-            if (largest != NULL) {
-                store(at, n);
-                largest[v] = most(largest[v], n);
-            }
-        }
-        if (!ragged) {
-            add_to_rows(dividends, s, d, 0, (number)all, 0);
-        }
-    }
-}
-
-/* What is known of a group's columns. */
 typedef struct {
-    unsigned lane; /* where in the slice they are */
-    number consensus[GROUP], incentive[GROUP], rank[GROUP], old_sum[GROUP]; /* old_sum: of Yuma 2, of the stored bonds */
-} columns;
+    const double *column;
+    divisor by_sum[GROUP], by_largest[GROUP];
+} normalizing;
+
+INLINE void normalize_turn(const vector_epoch *e, const vector_slice *s, const columns *c, const normalizing *by, uint32_t d,
+                           unsigned rows, int yuma2, int ragged) {
+    number n[SIDE], share[SIDE];
+    EACH(k, rows) {
+        n[k] = load(by->column + d * (size_t)WIDE + k * LANES);
+    }
+    divide_each(n, by->by_sum, rows);
+    EACH(k, rows) {
+        share[k] = raised_mul(n[k], c->incentive[k % GROUP]);
+    }
+    if (ragged) {
+        EACH(k, rows) {
+            add_to_rows(e->dividends, s, d, slot_of_vector(c, d, k), share[k], 1);
+        }
+    } else {
+        for (unsigned r = 0; r < rows; r++) {
+            words all = (words)share[r * GROUP] + (words)share[r * GROUP + 1];
+            add_to_rows(e->dividends, s, d + r, 0, (number)all, 0);
+        }
+    }
+    if (yuma2) {
+        divide_each(n, by->by_largest, rows);
+        for (unsigned r = 0; r < rows; r++) {
+            store_u16(s->bonds + slot_of_vector(c, d + r, 0), n + r * GROUP);
+        }
+    }
+}
+
+/* column_normalize, what it gives of the dividends, and what Yuma 2 stores: of the normalized the largest is the largest,
+ * normalized, as a larger bond is not smaller when both are divided by one number. */
+INLINE void normalized(const vector_epoch *e, const vector_slice *s, const columns *c, const averaged *a, int yuma2, int ragged) {
+    normalizing by = {.column = a->column};
+    const uint32_t depth = s->depth;
+    for (unsigned v = 0; v < GROUP; v++) {
+        by.by_sum[v] = divisor_of(a->sum[v]);
+        by.by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by.by_sum[v])) : by.by_sum[v];
+    }
+    for (uint32_t d = 0; d < depth; d += TURN) {
+        if (depth - d >= TURN) {
+            normalize_turn(e, s, c, &by, d, TURN, yuma2, ragged);
+        } else {
+            normalize_turn(e, s, c, &by, d, 1, yuma2, ragged);
+        }
+    }
+}
+
+/* Section 7's weights_for_bonds times stake, of a turn. */
+INLINE void bought_turn(const vector_epoch *e, const vector_slice *s, const columns *c, uint32_t d, number x[SIDE], unsigned rows,
+                        int clipped, int ragged) {
+    EACH(k, rows) {
+        const uint32_t *weight = s->weights + slot_of_vector(c, d, k);
+        x[k] = clipped ? clipped_weight(weight, c->consensus[k % GROUP], 0)
+                       : weight_for_bonds(e, weight_at(weight), c->consensus[k % GROUP]);
+    }
+    EACH(k, rows) {
+        x[k] = raised_mul(x[k], by_row(e->stake, s, d + k / GROUP, slot_of_vector(c, d, k), ragged));
+    }
+    EACH(k, rows) {
+        x[k] -= UP;
+    }
+}
+
+INLINE void average_turn(const vector_epoch *e, const vector_slice *s, const columns *c, const divisor by_new[GROUP],
+                         const factor of_old[GROUP], averaged *a, uint32_t d, unsigned rows, int clipped, int ragged) {
+    number x[SIDE], old[SIDE];
+    if (clipped) {
+        bought_turn(e, s, c, d, x, rows, 1, ragged);
+    } else {
+        EACH(k, rows) {
+            x[k] = load(a->column + d * (size_t)WIDE + k * LANES);
+        }
+    }
+    divide_each(x, by_new, rows);
+    EACH(k, rows) {
+        old[k] = raised_from_u16(s->bonds + slot_of_vector(c, d, k));
+    }
+    EACH(k, rows) {
+        old[k] = raised_by(old[k], of_old[k % GROUP]);
+    }
+    ema_each(e, x, old, rows);
+    put_averaged(a, d, x, rows);
+}
 
 /* clipped: weights_for_bonds are the clipped weights, none of which is ONE; then rank is the sum of what the new bonds are
  * before they are normalized. */
 INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
-    double *column = e->scratch;
-    const double *stake = e->stake;
-    const uint32_t *weights = s->weights + c->lane;
-    uint16_t *bonds = s->bonds + c->lane;
-    uint32_t depth = s->depth;
-    number new_sum[GROUP], sum[GROUP], lowest[GROUP], largest[GROUP], of_old[GROUP];
-    divisor by_new[GROUP], by_largest[GROUP];
+    averaged a = averaged_in(e->scratch);
+    const uint32_t depth = s->depth;
+    divisor by_new[GROUP];
+    factor of_old[GROUP];
+    number new_sum[GROUP];
     memcpy(new_sum, c->rank, sizeof new_sum);
     if (!clipped) {
         for (unsigned v = 0; v < GROUP; v++) {
             new_sum[v] = splat(0);
         }
         for (uint32_t d = 0; d < depth; d++) {
+            number x[SIDE];
+            bought_turn(e, s, c, d, x, 1, 0, ragged);
             for (unsigned v = 0; v < GROUP; v++) {
-                size_t at = d * (size_t)SLICE + v * LANES;
-                number w = weight_for_bonds(e, weight_at(weights + at), c->consensus[v]);
-                number x = floor_mul(w, by_row(stake, s, d, at + c->lane, ragged));
-                store(column + d * (size_t)WIDE + v * LANES, x);
-                new_sum[v] += x;
+                store(a.column + d * (size_t)WIDE + v * LANES, x[v]);
+                new_sum[v] += x[v];
             }
         }
     }
     for (unsigned v = 0; v < GROUP; v++) {
         by_new[v] = divisor_of(new_sum[v]);
         of_old[v] = stored_share(c->old_sum[v]);
-        sum[v] = splat(0);
-        lowest[v] = splat(1);
     }
-    const averaging by = averaging_of(e);
-    for (uint32_t d = 0; d < depth; d++) {
-        for (unsigned v = 0; v < GROUP; v++) {
-            size_t at = d * (size_t)SLICE + v * LANES;
-            double *to = column + d * (size_t)WIDE + v * LANES;
-            number x = load(to);
-            if (clipped) {
-                number w = clipped_weight(weights + at, c->consensus[v], 0);
-                x = floor_mul(w, by_row(stake, s, d, at + c->lane, ragged));
-            }
-            x = ema(by, divide(x, by_new[v]), raised_mul(from_u16(bonds + at), of_old[v]));
-            store(to, x);
-            lowest[v] = least(lowest[v], x);
-            sum[v] += x;
+    for (uint32_t d = 0; d < depth; d += TURN) {
+        if (depth - d >= TURN) {
+            average_turn(e, s, c, by_new, of_old, &a, d, TURN, clipped, ragged);
+        } else {
+            average_turn(e, s, c, by_new, of_old, &a, d, 1, clipped, ragged);
         }
     }
-    keep(s, c->lane, column, lowest);
-    normalized(e, s, c->lane, column, sum, c->incentive, largest, ragged);
-    for (unsigned v = 0; v < GROUP; v++) {
-        by_largest[v] = divisor_of(largest[v]);
-    }
-    for (uint32_t d = 0; d < depth; d++) {
-        for (unsigned v = 0; v < GROUP; v++) {
-            number x = divide(load(column + d * (size_t)WIDE + v * LANES), by_largest[v]);
-            store_u16(bonds + d * (size_t)SLICE + v * LANES, x);
-        }
-    }
+    keep(s, c, &a);
+    normalized(e, s, c, &a, 1, ragged);
 }
 
 enum { VECTORS = ALPHAS / LANES };
@@ -654,7 +759,7 @@ static void PATH(alphas)(const vector_epoch *e, double *distance, size_t count) 
 INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t at, number consensus, number *bond) {
     number w = weight_at(s->weights + at), x = weight_for_bonds(e, w, consensus);
     /* absent in weights_for_bonds: a bond that is dropped */
-    mask there = from_u16(s->present + at) != 0;
+    mask there = (mask)(words_from_u16(s->present + at) != 0);
     if (e->penalty == 1) {
         there &= (mask)(consensus != 0) | (mask)(w == 0);
     } else if (e->penalty == 2) {
@@ -664,62 +769,69 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
     return x;
 }
 
-INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
-    double *column = e->scratch; /* [depth][WIDE], and where alphas are computed some more */
-    const uint32_t *weights = s->weights + c->lane;
-    uint16_t *bonds = s->bonds + c->lane;
+/* The alphas of the liquid EMA by slot, in `column`. */
+INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const columns *c, double *column) {
     uint32_t depth = s->depth;
-    const int liquid = e->liquid;
-    if (liquid) {
-        size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
-        for (uint32_t d = 0; d < depth; d++) {
-            for (unsigned v = 0; v < GROUP; v++) {
-                number consensus = c->consensus[v], b;
-                number w = liquid_weight(e, s, d * (size_t)SLICE + c->lane + v * LANES, consensus, &b);
-                mask bought = w >= b;
-                number distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
-                store(column + d * (size_t)WIDE + v * LANES, distance);
-            }
-        }
-        memset(column + count, 0, (padded - count) * sizeof *column);
-        PATH(alphas)(e, column, padded);
-    }
-    number sum[GROUP], lowest[GROUP];
-    for (unsigned v = 0; v < GROUP; v++) {
-        sum[v] = splat(0);
-        lowest[v] = splat(1);
-    }
-    const averaging by = averaging_of(e);
+    size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
     for (uint32_t d = 0; d < depth; d++) {
-        for (unsigned v = 0; v < GROUP; v++) {
-            size_t at = d * (size_t)SLICE + v * LANES;
-            double *to = column + d * (size_t)WIDE + v * LANES;
-            number x;
-            if (liquid) {
-                number b, w = liquid_weight(e, s, at + c->lane, c->consensus[v], &b), a = load(to);
-                x = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - a) * UNIT, w, a * UNIT));
-            } else {
-                number w = clipped ? clipped_weight(weights + at, c->consensus[v], 0)
-                                   : weight_for_bonds(e, weight_at(weights + at), c->consensus[v]);
-                x = ema(by, w, old_bond(bonds + at));
-            }
-            store(to, x);
-            lowest[v] = least(lowest[v], x);
-            sum[v] += x;
-            store_u16(bonds + at, x);
+        EACH(k, 1) {
+            number consensus = c->consensus[k], b, w = liquid_weight(e, s, slot_of_vector(c, d, k), consensus, &b);
+            mask bought = w >= b;
+            number distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
+            store(column + d * (size_t)WIDE + k * LANES, distance);
         }
     }
-    keep(s, c->lane, column, lowest);
-    normalized(e, s, c->lane, column, sum, c->incentive, NULL, ragged);
+    memset(column + count, 0, (padded - count) * sizeof *column);
+    PATH(alphas)(e, column, padded);
 }
 
-static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
+INLINE void yuma3_turn(const vector_epoch *e, const vector_slice *s, const columns *c, averaged *a, uint32_t d, unsigned rows,
+                       int clipped) {
+    number x[SIDE], old[SIDE];
+    if (e->liquid) {
+        EACH(k, rows) {
+            number b, w = liquid_weight(e, s, slot_of_vector(c, d, k), c->consensus[k % GROUP], &b);
+            number alpha = load(a->column + d * (size_t)WIDE + k * LANES);
+            x[k] = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - alpha) * UNIT, w, alpha * UNIT));
+        }
+    } else {
+        EACH(k, rows) {
+            const uint32_t *weight = s->weights + slot_of_vector(c, d, k);
+            x[k] = clipped ? clipped_weight(weight, c->consensus[k % GROUP], 0)
+                           : weight_for_bonds(e, weight_at(weight), c->consensus[k % GROUP]);
+            old[k] = old_bond(s->bonds + slot_of_vector(c, d, k));
+        }
+        ema_each(e, x, old, rows);
+    }
+    put_averaged(a, d, x, rows);
+    for (unsigned r = 0; r < rows; r++) {
+        store_u16(s->bonds + slot_of_vector(c, d + r, 0), x + r * GROUP);
+    }
+}
+
+INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
+    averaged a = averaged_in(e->scratch); /* where alphas are computed the column is some more */
+    const uint32_t depth = s->depth;
+    for (uint32_t d = 0; d < depth; d += TURN) {
+        if (depth - d >= TURN) {
+            yuma3_turn(e, s, c, &a, d, TURN, clipped);
+        } else {
+            yuma3_turn(e, s, c, &a, d, 1, clipped);
+        }
+    }
+    keep(s, c, &a);
+    normalized(e, s, c, &a, 0, ragged);
+}
+
+static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const double consensus[SLICE],
                         const double incentive[SLICE], const double rank[SLICE]) {
+    const vector_epoch e = *given; /* what is stored does not change them, which of what is pointed to no compiler knows */
+    const vector_slice s = *of;
     double old[SLICE] = {0};
-    for (unsigned lane = 0; lane < SLICE && !e->yuma3; lane += SCORES) {
+    for (unsigned lane = 0; lane < SLICE && !e.yuma3; lane += SCORES) {
         scores sum = splat_scores(0); /* at most 65535 * 32767 */
-        for (uint32_t d = 0; d < s->depth; d++) {
-            sum += widen(s->bonds + d * (size_t)SLICE + lane);
+        for (uint32_t d = 0; d < s.depth; d++) {
+            sum += widen(s.bonds + d * (size_t)SLICE + lane);
         }
         for (unsigned k = 0; k < SCORES; k++) {
             old[lane + k] = sum[k];
@@ -735,13 +847,16 @@ static void PATH(bonds)(const vector_epoch *e, const vector_slice *s, const doub
             c.old_sum[v] = load(old + lane + v * LANES);
             ones |= bits(c.consensus[v] == TWO_32);
         }
-        const int clipped = e->penalty == 1 && ones == 0, ragged = s->rows != NULL;
-        if (e->yuma3) {
-            ragged ? bonds_yuma3(e, s, &c, clipped, 1) : bonds_yuma3(e, s, &c, clipped, 0);
+        const int clipped = e.penalty == 1 && ones == 0, ragged = s.rows != NULL;
+        if (e.yuma3) {
+            if (e.liquid) {
+                liquid_alphas(given, of, &c, e.scratch);
+            }
+            ragged ? bonds_yuma3(&e, &s, &c, clipped, 1) : bonds_yuma3(&e, &s, &c, clipped, 0);
         } else if (clipped) {
-            ragged ? bonds_yuma2(e, s, &c, 1, 1) : bonds_yuma2(e, s, &c, 1, 0);
+            ragged ? bonds_yuma2(&e, &s, &c, 1, 1) : bonds_yuma2(&e, &s, &c, 1, 0);
         } else {
-            ragged ? bonds_yuma2(e, s, &c, 0, 1) : bonds_yuma2(e, s, &c, 0, 0);
+            ragged ? bonds_yuma2(&e, &s, &c, 0, 1) : bonds_yuma2(&e, &s, &c, 0, 0);
         }
     }
 }
