@@ -556,25 +556,32 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
     memset(shares->consensus, 0, l->n * sizeof *shares->consensus);
     memset(shares->rank, 0, l->n * sizeof *shares->rank);
     int some = 0;
-    for (uint32_t s = 0; s < l->slices; s++) {
-        vector_slice slice = slice_of(l, s);
-        uint32_t score[SLICE] = {0};
-        uint32_t any = 0;
+    for (uint32_t s = 0, slices = 1; s < l->slices; s += slices) {
+        vector_slice slice[TOGETHER] = {slice_of(l, s)};
+        uint32_t score[TOGETHER * SLICE] = {0};
+        slices = l->full && l->slices - s >= TOGETHER ? TOGETHER : 1;
+        for (uint32_t t = 1; t < slices; t++) {
+            slice[t] = slice_of(l, s + t);
+        }
         if (e->validators != 0) {
-            path->consensus(e, &slice, score);
+            path->consensus(e, slice, slices, score);
         }
-        for (unsigned lane = 0; lane < SLICE; lane++) {
-            int64_t c = score[lane] == SCORE_ONE ? YUMA_ONE : score[lane];
-            consensus[s * SLICE + lane] = (double)c;
-            rank[s * SLICE + lane] = 0;
-            any |= score[lane];
-            if (s * SLICE + lane < l->columns) {
-                shares->consensus[l->column[s * SLICE + lane]] = c;
+        for (uint32_t t = 0; t < slices; t++) {
+            uint32_t begin = (s + t) * SLICE, any = 0;
+            for (uint32_t lane = 0; lane < SLICE; lane++) {
+                uint32_t found = score[t * SLICE + lane];
+                int64_t c = found == SCORE_ONE ? YUMA_ONE : found;
+                consensus[begin + lane] = (double)c;
+                rank[begin + lane] = 0;
+                any |= found;
+                if (begin + lane < l->columns) {
+                    shares->consensus[l->column[begin + lane]] = c;
+                }
             }
-        }
-        if (any != 0) {
-            some = 1;
-            path->clip(e, &slice, consensus + s * SLICE, rank + s * SLICE);
+            if (any != 0) {
+                some = 1;
+                path->clip(e, &slice[t], consensus + begin, rank + begin);
+            }
         }
     }
     for (uint32_t p = 0; p < l->columns; p++) {

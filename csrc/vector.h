@@ -21,6 +21,7 @@
 
 enum {
     SLICE = 16,
+    TOGETHER = 2,
     ACCUMULATORS = 8, /* of a row, added up at the end; at least the numbers in a vector */
     ALPHAS = 32,      /* liquid alphas are computed so many at a time */
     SCRATCH = SLICE * 2 * sizeof(uint32_t),
@@ -84,8 +85,8 @@ typedef struct {
     uint32_t isa;
     /* Section 4: weights[s * stride + lane] = values[s * SLICE + lane] / their sum, which is below 2^31. */
     void (*normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride);
-    /* Section 5. */
-    void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t consensus[SLICE]);
+    /* Section 5, of one slice or, in a full layout, of TOGETHER side by side. */
+    void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus);
     /* Section 6: adds to trust; rank. */
     void (*clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]);
     /* Section 7: alpha of `count` distances d, a multiple of ALPHAS, in place. */

@@ -194,121 +194,201 @@ static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *w
 
 /* ---- section 5 ------------------------------------------------------------------------------------------------------- */
 
-/* The scores of one column a lane: `count` vectors, SLICE apart, and their stakes: of ragged columns vectors too, and of full
- * ones a stake for all lanes. What is 0 in every lane of `ragged` columns need not have a score. */
+/* The scores of one column a lane, of `vectors` of such columns, 1 or GROUP, that are counted side by side: `count` vectors each,
+ * SLICE apart, and their stakes: of ragged columns vectors too, and of full ones a stake for all lanes. What is 0 in every lane
+ * of ragged columns need not have a score. */
 typedef struct {
     uint32_t count;
-    const uint32_t *score, *stake;
+    const uint32_t *score[GROUP], *stake[GROUP];
 } ballot;
 
-INLINE scores score_of(const ballot *b, uint32_t k) {
-    return load_scores(b->score + k * (size_t)SLICE);
+INLINE scores score_of(const ballot *b, unsigned v, uint32_t k) {
+    return load_scores(b->score[v] + k * (size_t)SLICE);
 }
 
-INLINE scores stake_of(const ballot *b, uint32_t k, int ragged) {
-    return ragged ? load_scores(b->stake + k * (size_t)SLICE) : splat_scores(b->stake[k]);
+INLINE scores stake_of(const ballot *b, unsigned v, uint32_t k, int ragged) {
+    return ragged ? load_scores(b->stake[v] + k * (size_t)SLICE) : splat_scores(b->stake[0][k]);
 }
 
 /* The stakes of the scores up to `middle`. */
-INLINE scores stake_upto(const ballot *b, scores middle, int ragged) {
-    scores sum = splat_scores(0), other = sum; /* two, as an addition waits for the one before it */
+INLINE void stake_upto(const ballot *b, const scores middle[GROUP], scores sum[GROUP], unsigned vectors, int ragged) {
+    scores other[GROUP]; /* as an addition waits for the one before it */
     uint32_t k = 0;
+    for (unsigned v = 0; v < vectors; v++) {
+        sum[v] = other[v] = splat_scores(0);
+    }
     for (; k + 1 < b->count; k += 2) {
-        sum = scores_add_upto(sum, score_of(b, k), middle, stake_of(b, k, ragged));
-        other = scores_add_upto(other, score_of(b, k + 1), middle, stake_of(b, k + 1, ragged));
+        for (unsigned v = 0; v < vectors; v++) {
+            sum[v] = scores_add_upto(sum[v], score_of(b, v, k), middle[v], stake_of(b, v, k, ragged));
+            other[v] = scores_add_upto(other[v], score_of(b, v, k + 1), middle[v], stake_of(b, v, k + 1, ragged));
+        }
     }
-    return k == b->count ? sum + other : scores_add_upto(sum, score_of(b, k), middle, stake_of(b, k, ragged)) + other;
+    for (unsigned v = 0; v < vectors; v++) {
+        sum[v] += other[v];
+        if (k < b->count) {
+            sum[v] = scores_add_upto(sum[v], score_of(b, v, k), middle[v], stake_of(b, v, k, ragged));
+        }
+    }
 }
 
-/* The answer is between low and high, and high is not above the highest score. Of the span between them the half goes that
- * does not have the answer, with `start` and what has gone below as stake. The sums of stake are below 2^32, as that of the
- * highest score, which is above 0, is not among them. A lane with low = high stays as it is.
+/* Of two vectors the first where `which` is all ones, the second where it is all zeros. */
+INLINE scores either(scores which, scores a, scores b) {
+    return (a & which) | (b & ~which);
+}
+
+INLINE int some_differ(const scores a[GROUP], const scores b[GROUP], unsigned vectors) {
+    scores differ = a[0] ^ b[0];
+    for (unsigned v = 1; v < vectors; v++) {
+        differ |= a[v] ^ b[v];
+    }
+    return scores_differ(differ, splat_scores(0));
+}
+
+/* The answer is between low and high, and ends up as both; high is not above the highest score. Of the span between them the
+ * half goes that does not have the answer, with `start` and what has gone below as stake. The sums of stake are below 2^32, as
+ * that of the highest score, which is above 0, is not among them. A lane with low = high stays as it is.
  *
- * The first rounds halve the span and no more, as many of them as leave a score or two where scores are spread evenly. In the others what is left ends at scores: `below` is the largest up to the
- * middle, `above` the smallest above it. Both are kept less middle + 1, modulo 2^32, where every score up to the middle is
- * larger than every one above it. Either of them is there when it is taken, as the answer is a score; of a lane with low = high,
- * where nothing is above the middle, `below` is taken, which is both. */
-INLINE scores halve(const ballot *b, scores low, scores high, scores start, scores minority, int ragged) {
+ * The first rounds halve the span and no more, as many of them as leave a score or two where scores are spread evenly. In the
+ * others what is left ends at scores: `below` is the largest up to the middle, `above` the smallest above it. Both are kept less
+ * middle + 1, modulo 2^32, where every score up to the middle is larger than every one above it. Either of them is there when it
+ * is taken, as the answer is a score; of a lane with low = high, where nothing is above the middle, `below` is taken, which is
+ * both. */
+INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const scores start[GROUP], scores minority,
+                  unsigned vectors, int ragged) {
+    scores middle[GROUP], sum[GROUP];
     for (uint32_t left = b->count; left != 0; left >>= 1) {
-        scores middle = low + ((high - low) >> 1);
-        scores passes = scores_above(start + stake_upto(b, middle, ragged), minority), one = (scores)(low != high) & 1;
-        high = (middle & passes) | (high & ~passes);
-        low = (low & passes) | ((middle + one) & ~passes);
-    }
-    while (scores_differ(low, high)) {
-        scores middle = low + ((high - low) >> 1), from = middle + 1;
-        scores sum = start, below = low - from, above = high - from;
-        for (uint32_t k = 0; k < b->count; k++) {
-            scores score = score_of(b, k), past = score - from;
-            sum = scores_add_upto(sum, score, middle, stake_of(b, k, ragged));
-            below = scores_most(below, past);
-            above = scores_least(above, past);
+        for (unsigned v = 0; v < vectors; v++) {
+            middle[v] = low[v] + ((high[v] - low[v]) >> 1);
         }
-        scores passes = scores_above(sum, minority) | (scores)(low == high);
-        high = ((below + from) & passes) | (high & ~passes);
-        low = (low & passes) | ((above + from) & ~passes);
+        stake_upto(b, middle, sum, vectors, ragged);
+        for (unsigned v = 0; v < vectors; v++) {
+            scores passes = scores_above(start[v] + sum[v], minority), one = (scores)(low[v] != high[v]) & 1;
+            high[v] = either(passes, middle[v], high[v]);
+            low[v] = either(passes, low[v], middle[v] + one);
+        }
     }
-    return high;
+    while (some_differ(low, high, vectors)) {
+        scores from[GROUP], below[GROUP], above[GROUP];
+        for (unsigned v = 0; v < vectors; v++) {
+            middle[v] = low[v] + ((high[v] - low[v]) >> 1);
+            from[v] = middle[v] + 1;
+            sum[v] = start[v];
+            below[v] = low[v] - from[v];
+            above[v] = high[v] - from[v];
+        }
+        for (uint32_t k = 0; k < b->count; k++) {
+            for (unsigned v = 0; v < vectors; v++) {
+                scores score = score_of(b, v, k), past = score - from[v];
+                sum[v] = scores_add_upto(sum[v], score, middle[v], stake_of(b, v, k, ragged));
+                below[v] = scores_most(below[v], past);
+                above[v] = scores_least(above[v], past);
+            }
+        }
+        for (unsigned v = 0; v < vectors; v++) {
+            scores passes = scores_above(sum[v], minority) | (scores)(low[v] == high[v]);
+            high[v] = either(passes, below[v] + from[v], high[v]);
+            low[v] = either(passes, low[v], above[v] + from[v]);
+        }
+    }
 }
 
-INLINE scores median(const vector_epoch *e, const ballot *b, int ragged) {
-    scores low = splat_scores(UINT32_MAX), high = splat_scores(0), start = splat_scores(e->absent);
+INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROUP], unsigned vectors, int ragged) {
+    scores low[GROUP], start[GROUP], *high = consensus;
+    for (unsigned v = 0; v < vectors; v++) {
+        low[v] = splat_scores(UINT32_MAX);
+        high[v] = splat_scores(0);
+        start[v] = splat_scores(e->absent);
+    }
     if (ragged) {
-        scores voted = splat_scores(0), sum = splat_scores(0);
-        for (uint32_t k = 0; k < b->count; k++) {
-            scores x = score_of(b, k), none = (scores)(x == 0);
-            low = scores_least(low, x | none);
-            high = scores_most(high, x);
-            voted += ~none & 1;
-            sum += stake_of(b, k, 1);
+        for (unsigned v = 0; v < vectors; v++) {
+            scores voted = splat_scores(0), sum = splat_scores(0);
+            for (uint32_t k = 0; k < b->count; k++) {
+                scores x = score_of(b, v, k), none = (scores)(x == 0);
+                low[v] = scores_least(low[v], x | none);
+                high[v] = scores_most(high[v], x);
+                voted += ~none & 1;
+                sum += stake_of(b, v, k, 1);
+            }
+            low[v] &= (scores)(voted == e->validators); /* else somebody scores 0 */
+            start[v] = e->total - sum;                  /* of those who have no slot in the column */
         }
-        low &= (scores)(voted == e->validators); /* else somebody scores 0 */
-        start = e->total - sum;                  /* of those who have no slot in the column */
     } else {
         for (uint32_t k = 0; k < b->count; k++) {
-            scores x = score_of(b, k);
-            low = scores_least(low, x);
-            high = scores_most(high, x);
+            for (unsigned v = 0; v < vectors; v++) {
+                scores x = score_of(b, v, k);
+                low[v] = scores_least(low[v], x);
+                high[v] = scores_most(high[v], x);
+            }
         }
-        if (b->count < e->validators) {
-            low = splat_scores(0);
+        for (unsigned v = 0; v < vectors && b->count < e->validators; v++) {
+            low[v] = splat_scores(0);
         }
+    }
+    for (unsigned v = 0; v < vectors && e->extreme < 0; v++) {
+        high[v] = low[v];
     }
     if (e->extreme != 0) {
-        return e->extreme < 0 ? low : high;
+        return;
     }
     scores minority = splat_scores(e->minority);
-    if (ragged) { /* most columns of a sparse matrix are decided by their zeros */
-        scores zeros = start;
+    for (unsigned v = 0; v < vectors && ragged; v++) { /* most columns of a sparse matrix are decided by their zeros */
+        scores zeros = start[v];
         for (uint32_t k = 0; k < b->count; k++) {
-            zeros += stake_of(b, k, 1) & (scores)(score_of(b, k) == 0);
+            zeros += stake_of(b, v, k, 1) & (scores)(score_of(b, v, k) == 0);
         }
-        high &= ~((scores)(low == 0) & scores_above(zeros, minority) & (scores)(high != 0));
+        high[v] &= ~((scores)(low[v] == 0) & scores_above(zeros, minority) & (scores)(high[v] != 0));
     }
-    return scores_differ(low, high) ? halve(b, low, high, start, minority, ragged) : high;
+    if (some_differ(low, high, vectors)) {
+        halve(b, low, high, start, minority, vectors, ragged);
+    }
 }
 
-static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32_t consensus[SLICE]) {
-    ballot b = {e->scorers, s->weights, e->scorer_stake};
-    uint32_t *score = e->scratch, *stake = score + s->depth * (size_t)SLICE;
+/* The ballot of a slice, in the first place; scratch: room for the scores of the slice, and for ragged ones their stakes. */
+INLINE ballot ballot_of(const vector_epoch *e, const vector_slice *s, uint32_t *scratch) {
+    const size_t slots = s->depth * (size_t)SLICE;
+    uint32_t *score = scratch, *stake = scratch + slots;
     if (s->rows != NULL) {
-        for (size_t at = 0; at < s->depth * (size_t)SLICE; at++) {
+        for (size_t at = 0; at < slots; at++) {
             stake[at] = e->score_stake[s->rows[at]];
         }
-        for (size_t at = 0; at < s->depth * (size_t)SLICE; at++) {
+        for (size_t at = 0; at < slots; at++) {
             score[at] = stake[at] == 0 ? 0 : s->weights[at];
         }
-        b = (ballot){s->depth, score, stake};
-    } else if (e->scorers < s->depth) {
-        for (uint32_t k = 0; k < e->scorers; k++) {
-            memcpy(score + k * (size_t)SLICE, s->weights + e->scorer[k] * (size_t)SLICE, SLICE * sizeof *score);
-        }
-        b.score = score;
+        return (ballot){s->depth, {score}, {stake}};
     }
-    for (unsigned lane = 0; lane < SLICE; lane += SCORES) {
-        ballot part = {b.count, b.score + lane, s->rows != NULL ? b.stake + lane : b.stake};
-        scores c = s->rows != NULL ? median(e, &part, 1) : median(e, &part, 0);
-        memcpy(consensus + lane, &c, sizeof c);
+    if (e->scorers == s->depth) {
+        return (ballot){s->depth, {s->weights}, {e->scorer_stake}};
+    }
+    for (uint32_t k = 0; k < e->scorers; k++) {
+        memcpy(score + k * (size_t)SLICE, s->weights + e->scorer[k] * (size_t)SLICE, SLICE * sizeof *score);
+    }
+    return (ballot){e->scorers, {score}, {e->scorer_stake}};
+}
+
+static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus) {
+    enum { VECTORS_OF_SLICE = SLICE / SCORES };
+    uint32_t *scratch = e->scratch;
+    const int ragged = s->rows != NULL;
+    ballot of[TOGETHER];
+    for (uint32_t t = 0; t < slices; t++) {
+        of[t] = ballot_of(e, s + t, scratch + t * s->depth * (size_t)SLICE);
+    }
+    for (unsigned u = 0; u < slices * VECTORS_OF_SLICE; u += GROUP) {
+        ballot part = {.count = of[0].count};
+        unsigned vectors = 0;
+        for (; vectors < GROUP && u + vectors < slices * VECTORS_OF_SLICE; vectors++) {
+            const ballot *b = &of[(u + vectors) / VECTORS_OF_SLICE];
+            unsigned lane = (u + vectors) % VECTORS_OF_SLICE * SCORES;
+            part.score[vectors] = b->score[0] + lane;
+            part.stake[vectors] = b->stake[0] + (ragged ? lane : 0);
+        }
+        scores c[GROUP];
+        if (vectors == GROUP) {
+            ragged ? median(e, &part, c, GROUP, 1) : median(e, &part, c, GROUP, 0);
+        } else {
+            ragged ? median(e, &part, c, 1, 1) : median(e, &part, c, 1, 0);
+        }
+        memcpy(consensus + u * SCORES, c, vectors * sizeof *c);
     }
 }
 
