@@ -540,9 +540,8 @@ INLINE void keep(const vector_slice *s, const columns *c, const averaged *a) {
     for (uint32_t d = 0; d < depth; d++) {
         unsigned set = all;
         if (!every) {
-            number bond[GROUP];
-            memcpy(bond, a->column + d * (size_t)WIDE, sizeof bond);
-            set = above_0(bond);
+            const double *at = a->column + d * (size_t)WIDE;
+            set = above_0((const number[GROUP]){load(at), load(at + LANES)});
         }
         kept[d] = (uint16_t)(kept[d] | set << c->lane);
     }
