@@ -97,8 +97,9 @@ INLINE number floor_mul_signed(number x, number k) {
 }
 
 typedef struct {
-    number unit;       /* the divisor / 2^32; of 0, which has only zeros to divide, 1 / 2^32 */
-    number reciprocal; /* 1 / unit, rounded down */
+    number unit;  /* the divisor / 2^32; of 0, which has only zeros to divide, 1 / 2^32 */
+    number below; /* at most 1 / unit, and less by at most 2^-52 of it */
+    number above; /* more than 1 / unit, by at most 2^-50 of it */
 } divisor;
 
 INLINE number or_one(number x) {
@@ -107,14 +108,16 @@ INLINE number or_one(number x) {
 
 INLINE divisor divisor_of(number x) {
     x = or_one(x);
-    return (divisor){x * UNIT, TWO_32 / x};
+    number below = TWO_32 / x;
+    return (divisor){x * UNIT, below, fused(below, splat(0x1p-50), below)};
 }
 
-/* floor(x * 2^32 / divisor), for integers 0 <= x <= divisor < 2^48. The product with the reciprocal is below the quotient by
- * less than 1, and so is its floor; the remainder, which is exact, tells. */
+/* UP + floor(x * 2^32 / divisor), for integers 0 <= x <= divisor < 2^48. The product with `below` is less than the quotient by
+ * less than 1, so that its floor is the quotient's or one less. What it leaves, which is exact, is below 2 units, and has the floor
+ * of its own quotient added, which is 0 or 1. */
 INLINE number divide(number x, divisor d) {
-    number q = floor_mul(x, d.reciprocal);
-    return one_more(q, fused_from(x, q, d.unit), d.unit);
+    number q = raised_mul(x, d.below), left = fused_from(x, q - UP, d.unit);
+    return fused(left, d.above, q);
 }
 
 /* For stored values: by this k, v gives floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16. k is
@@ -125,9 +128,10 @@ INLINE factor stored_share(number sum) {
     return factor_of(fused(down, splat(0x1p-50), down));
 }
 
-/* to_u16 of proportions */
+/* to_u16 of proportions, raised */
 INLINE void store_u16(uint16_t *p, const number x[GROUP]) {
-    low_quarters(p, raised_mul(x[0], splat(65535 * UNIT)), raised_mul(x[1], splat(65535 * UNIT)));
+    const factor f = factor_of(splat(65535 * UNIT));
+    low_quarters(p, raised_by(x[0], f), raised_by(x[1], f));
 }
 
 INLINE number weight_at(const uint32_t *p) {
@@ -466,28 +470,28 @@ INLINE size_t slot_of_vector(const columns *c, uint32_t d, unsigned k) {
     return (d + k / GROUP) * (size_t)SLICE + c->lane + k % GROUP * LANES;
 }
 
+/* `divide` for each, in place: raised. */
 INLINE void divide_each(number x[SIDE], const divisor by[GROUP], unsigned rows) {
-    number q[SIDE], left[SIDE];
+    number raised[SIDE], q[SIDE];
     EACH(k, rows) {
-        q[k] = raised_mul(x[k], by[k % GROUP].reciprocal);
+        raised[k] = raised_mul(x[k], by[k % GROUP].below);
     }
     EACH(k, rows) {
-        q[k] -= UP;
+        q[k] = raised[k] - UP;
     }
     EACH(k, rows) {
-        left[k] = fused_from(x[k], q[k], by[k % GROUP].unit);
+        x[k] = fused_from(x[k], q[k], by[k % GROUP].unit);
     }
     EACH(k, rows) {
-        x[k] = one_more(q[k], left[k], by[k % GROUP].unit);
+        x[k] = fused(x[k], by[k % GROUP].above, raised[k]);
     }
 }
 
-/* ema, in place of the new ones; the old ones raised. */
+/* ema, in place of the new ones; both raised. */
 INLINE void ema_each(const vector_epoch *e, number x[SIDE], number old[SIDE], unsigned rows) {
-    const number alpha = splat(e->alpha);
-    const factor rest = factor_of(splat(e->rest));
+    const factor alpha = factor_of(splat(e->alpha)), rest = factor_of(splat(e->rest));
     EACH(k, rows) {
-        x[k] = raised_mul(x[k], alpha);
+        x[k] = raised_by(x[k], alpha);
         old[k] = raised_by(old[k], rest);
     }
     EACH(k, rows) {
@@ -560,7 +564,7 @@ INLINE void normalize_turn(const vector_epoch *e, const vector_slice *s, const c
     }
     divide_each(n, by->by_sum, rows);
     EACH(k, rows) {
-        share[k] = raised_mul(n[k], c->incentive[k % GROUP]);
+        share[k] = raised_by(n[k], factor_of(c->incentive[k % GROUP]));
     }
     if (ragged) {
         EACH(k, rows) {
@@ -573,6 +577,9 @@ INLINE void normalize_turn(const vector_epoch *e, const vector_slice *s, const c
         }
     }
     if (yuma2) {
+        EACH(k, rows) {
+            n[k] -= UP;
+        }
         divide_each(n, by->by_largest, rows);
         for (unsigned r = 0; r < rows; r++) {
             store_u16(s->bonds + slot_of_vector(c, d + r, 0), n + r * GROUP);
@@ -587,7 +594,7 @@ INLINE void normalized(const vector_epoch *e, const vector_slice *s, const colum
     const uint32_t depth = s->depth;
     for (unsigned v = 0; v < GROUP; v++) {
         by.by_sum[v] = divisor_of(a->sum[v]);
-        by.by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by.by_sum[v])) : by.by_sum[v];
+        by.by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by.by_sum[v]) - UP) : by.by_sum[v];
     }
     for (uint32_t d = 0; d < depth; d += TURN) {
         if (depth - d >= TURN) {
@@ -878,11 +885,15 @@ INLINE void yuma3_turn(const vector_epoch *e, const vector_slice *s, const colum
             const uint32_t *weight = s->weights + slot_of_vector(c, d, k);
             x[k] = clipped ? clipped_weight(weight, c->consensus[k % GROUP], 0)
                            : weight_for_bonds(e, weight_at(weight), c->consensus[k % GROUP]);
+            x[k] += UP;
             old[k] = old_bond(s->bonds + slot_of_vector(c, d, k));
         }
         ema_each(e, x, old, rows);
     }
     put_averaged(a, d, x, rows);
+    EACH(k, rows) {
+        x[k] += UP;
+    }
     for (unsigned r = 0; r < rows; r++) {
         store_u16(s->bonds + slot_of_vector(c, d + r, 0), x + r * GROUP);
     }
