@@ -24,8 +24,16 @@
 
 #include "sigmoid.h"
 
-/* Vectors that are computed side by side, so that while a division or a sum of one waits the other goes on. */
+/* Vectors that are computed side by side, so that while a division or a sum of one waits the other goes on. Loops over them have
+ * to be unrolled, or the vectors are in memory. */
 enum { GROUP = 2, WIDE = GROUP * LANES };
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 32")
+#endif
+#define EACH_OF(v, vectors) UNROLLED for (unsigned v = 0; v < (vectors); v++)
+#define EACH(v) EACH_OF(v, GROUP)
 
 static const double TWO_32 = 4294967296.0;
 static const double UNIT = 1 / 4294967296.0;
@@ -174,7 +182,7 @@ INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weight
     for (uint32_t s = 0; s < slices; s++) {
         for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
             number w[GROUP];
-            for (unsigned v = 0; v < GROUP; v++) {
+            EACH(v) {
                 w[v] = raised_by(raised_from_u16(values + s * (size_t)SLICE + lane + v * LANES), share);
                 w[v] = lone ? least(w[v], splat(UP + SCORE_ONE)) : w[v];
             }
@@ -218,16 +226,16 @@ INLINE scores stake_of(const ballot *b, unsigned v, uint32_t k, int ragged) {
 INLINE void stake_upto(const ballot *b, const scores middle[GROUP], scores sum[GROUP], unsigned vectors, int ragged) {
     scores other[GROUP]; /* as an addition waits for the one before it */
     uint32_t k = 0;
-    for (unsigned v = 0; v < vectors; v++) {
+    EACH_OF(v, vectors) {
         sum[v] = other[v] = splat_scores(0);
     }
     for (; k + 1 < b->count; k += 2) {
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             sum[v] = scores_add_upto(sum[v], score_of(b, v, k), middle[v], stake_of(b, v, k, ragged));
             other[v] = scores_add_upto(other[v], score_of(b, v, k + 1), middle[v], stake_of(b, v, k + 1, ragged));
         }
     }
-    for (unsigned v = 0; v < vectors; v++) {
+    EACH_OF(v, vectors) {
         sum[v] += other[v];
         if (k < b->count) {
             sum[v] = scores_add_upto(sum[v], score_of(b, v, k), middle[v], stake_of(b, v, k, ragged));
@@ -261,11 +269,11 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
                   unsigned vectors, int ragged) {
     scores middle[GROUP], sum[GROUP];
     for (uint32_t left = b->count; left != 0; left >>= 1) {
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             middle[v] = low[v] + ((high[v] - low[v]) >> 1);
         }
         stake_upto(b, middle, sum, vectors, ragged);
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             scores passes = scores_above(start[v] + sum[v], minority), one = (scores)(low[v] != high[v]) & 1;
             high[v] = either(passes, middle[v], high[v]);
             low[v] = either(passes, low[v], middle[v] + one);
@@ -273,7 +281,7 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
     }
     while (some_differ(low, high, vectors)) {
         scores from[GROUP], below[GROUP], above[GROUP];
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             middle[v] = low[v] + ((high[v] - low[v]) >> 1);
             from[v] = middle[v] + 1;
             sum[v] = start[v];
@@ -281,14 +289,14 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
             above[v] = high[v] - from[v];
         }
         for (uint32_t k = 0; k < b->count; k++) {
-            for (unsigned v = 0; v < vectors; v++) {
+            EACH_OF(v, vectors) {
                 scores score = score_of(b, v, k), past = score - from[v];
                 sum[v] = scores_add_upto(sum[v], score, middle[v], stake_of(b, v, k, ragged));
                 below[v] = scores_most(below[v], past);
                 above[v] = scores_least(above[v], past);
             }
         }
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             scores passes = scores_above(sum[v], minority) | (scores)(low[v] == high[v]);
             high[v] = either(passes, below[v] + from[v], high[v]);
             low[v] = either(passes, low[v], above[v] + from[v]);
@@ -298,13 +306,13 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
 
 INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROUP], unsigned vectors, int ragged) {
     scores low[GROUP], start[GROUP], *high = consensus;
-    for (unsigned v = 0; v < vectors; v++) {
+    EACH_OF(v, vectors) {
         low[v] = splat_scores(UINT32_MAX);
         high[v] = splat_scores(0);
         start[v] = splat_scores(e->absent);
     }
     if (ragged) {
-        for (unsigned v = 0; v < vectors; v++) {
+        EACH_OF(v, vectors) {
             scores voted = splat_scores(0), sum = splat_scores(0);
             for (uint32_t k = 0; k < b->count; k++) {
                 scores x = score_of(b, v, k), none = (scores)(x == 0);
@@ -318,7 +326,7 @@ INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROU
         }
     } else {
         for (uint32_t k = 0; k < b->count; k++) {
-            for (unsigned v = 0; v < vectors; v++) {
+            EACH_OF(v, vectors) {
                 scores x = score_of(b, v, k);
                 low[v] = scores_least(low[v], x);
                 high[v] = scores_most(high[v], x);
@@ -403,14 +411,14 @@ INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *con
     enum { VECTORS = SLICE / LANES };
     number limit[VECTORS];
     words sum[VECTORS];
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         limit[v] = load(consensus + v * LANES);
         sum[v] = (words)splat(0);
     }
     for (uint32_t d = 0; d < s->depth; d++) {
         size_t at = d * (size_t)SLICE;
         number all = splat(UP);
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             number c = clipped_weight(s->weights + at + v * LANES, limit[v], ones);
             sum[v] += (words)raised_mul(c, by_row(e->stake, s, d, at + v * LANES, ragged));
             if (ragged) {
@@ -423,7 +431,7 @@ INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *con
             add_to_rows(e->trust, s, d, at, all, 0);
         }
     }
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         store(rank + v * LANES, lowered(sum[v]));
     }
 }
@@ -461,218 +469,118 @@ typedef struct {
     number old_sum[GROUP]; /* of Yuma 2, of the stored bonds */
 } columns;
 
-/* Rows are taken TURN at a time, and each step is made for all their vectors before the next one: a processor sees ahead only so
- * far, and what waits for each other should not stand together. Vector k of a turn is of row k / GROUP. */
-enum { TURN = 2, SIDE = TURN * GROUP };
-#define EACH(k, rows) for (unsigned k = 0; k < (rows) * GROUP; k++)
-
-INLINE size_t slot_of_vector(const columns *c, uint32_t d, unsigned k) {
-    return (d + k / GROUP) * (size_t)SLICE + c->lane + k % GROUP * LANES;
+/* Where the slots of a vector of a group are in row d. */
+INLINE size_t slots_of(const columns *c, uint32_t d, unsigned v) {
+    return d * (size_t)SLICE + c->lane + v * LANES;
 }
 
-/* `divide` for each, in place: raised. */
-INLINE void divide_each(number x[SIDE], const divisor by[GROUP], unsigned rows) {
-    number raised[SIDE], q[SIDE];
-    EACH(k, rows) {
-        raised[k] = raised_mul(x[k], by[k % GROUP].below);
-    }
-    EACH(k, rows) {
-        q[k] = raised[k] - UP;
-    }
-    EACH(k, rows) {
-        x[k] = fused_from(x[k], q[k], by[k % GROUP].unit);
-    }
-    EACH(k, rows) {
-        x[k] = fused(x[k], by[k % GROUP].above, raised[k]);
-    }
-}
-
-/* ema, in place of the new ones; both raised. */
-INLINE void ema_each(const vector_epoch *e, number x[SIDE], number old[SIDE], unsigned rows) {
-    const factor alpha = factor_of(splat(e->alpha)), rest = factor_of(splat(e->rest));
-    EACH(k, rows) {
-        x[k] = raised_by(x[k], alpha);
-        old[k] = raised_by(old[k], rest);
-    }
-    EACH(k, rows) {
-        x[k] -= 2 * UP;
-    }
-    EACH(k, rows) {
-        x[k] += old[k];
-    }
-}
-
-/* What is known of ema_bonds by column, when they are there. */
+/* ema_bonds, and what is known of them by column when they are all there. */
 typedef struct {
-    double *column; /* [depth][WIDE] */
+    double *bond; /* [depth][WIDE] */
     number sum[GROUP], lowest[GROUP], highest[GROUP];
-} averaged;
+} averages;
 
-INLINE averaged averaged_in(double *column) {
-    averaged a = {.column = column};
-    for (unsigned v = 0; v < GROUP; v++) {
+INLINE averages averages_in(double *bond) {
+    averages a = {.bond = bond};
+    EACH(v) {
         a.sum[v] = a.highest[v] = splat(0);
         a.lowest[v] = splat(1);
     }
     return a;
 }
 
-INLINE void put_averaged(averaged *a, uint32_t d, const number x[SIDE], unsigned rows) {
-    EACH(k, rows) {
-        store(a->column + d * (size_t)WIDE + k * LANES, x[k]);
-        a->lowest[k % GROUP] = least(a->lowest[k % GROUP], x[k]);
-        a->highest[k % GROUP] = most(a->highest[k % GROUP], x[k]);
-        a->sum[k % GROUP] += x[k];
-    }
+INLINE double *place_of(const averages *a, uint32_t d, unsigned v) {
+    return a->bond + d * (size_t)WIDE + v * LANES;
 }
 
-/* Of the bonds of a row, those above 0, a bit each. */
-INLINE unsigned above_0(const number bond[GROUP]) {
-    unsigned set = 0;
-    for (unsigned v = 0; v < GROUP; v++) {
-        set |= bits(bond[v] > 0) << v * LANES;
-    }
-    return set;
+INLINE void put_average(averages *a, uint32_t d, unsigned v, number x) {
+    store(place_of(a, d, v), x);
+    a->lowest[v] = least(a->lowest[v], x);
+    a->highest[v] = most(a->highest[v], x);
+    a->sum[v] += x;
+}
+
+/* ema; both raised. */
+INLINE number ema(const vector_epoch *e, number new, number old) {
+    return raised_by(new, factor_of(splat(e->alpha))) - 2 * UP + raised_by(old, factor_of(splat(e->rest)));
+}
+
+INLINE unsigned above_0(number x, number y) {
+    return bits(x > 0) | bits(y > 0) << LANES;
 }
 
 /* Which of ema_bonds are above 0. */
-INLINE void keep(const vector_slice *s, const columns *c, const averaged *a) {
+INLINE void keep(const vector_slice *s, const columns *c, const averages *a) {
     const unsigned all = (1u << WIDE) - 1;
-    const int every = above_0(a->lowest) == all;
+    const int every = above_0(a->lowest[0], a->lowest[1]) == all;
     uint16_t *kept = s->kept;
-    uint32_t depth = s->depth;
-    for (uint32_t d = 0; d < depth; d++) {
-        unsigned set = all;
-        if (!every) {
-            const double *at = a->column + d * (size_t)WIDE;
-            set = above_0((const number[GROUP]){load(at), load(at + LANES)});
-        }
+    for (uint32_t d = 0, depth = s->depth; d < depth; d++) {
+        unsigned set = every ? all : above_0(load(place_of(a, d, 0)), load(place_of(a, d, 1)));
         kept[d] = (uint16_t)(kept[d] | set << c->lane);
-    }
-}
-
-typedef struct {
-    const double *column;
-    divisor by_sum[GROUP], by_largest[GROUP];
-} normalizing;
-
-INLINE void normalize_turn(const vector_epoch *e, const vector_slice *s, const columns *c, const normalizing *by, uint32_t d,
-                           unsigned rows, int yuma2, int ragged) {
-    number n[SIDE], share[SIDE];
-    EACH(k, rows) {
-        n[k] = load(by->column + d * (size_t)WIDE + k * LANES);
-    }
-    divide_each(n, by->by_sum, rows);
-    EACH(k, rows) {
-        share[k] = raised_by(n[k], factor_of(c->incentive[k % GROUP]));
-    }
-    if (ragged) {
-        EACH(k, rows) {
-            add_to_rows(e->dividends, s, d, slot_of_vector(c, d, k), share[k], 1);
-        }
-    } else {
-        for (unsigned r = 0; r < rows; r++) {
-            words all = (words)share[r * GROUP] + (words)share[r * GROUP + 1];
-            add_to_rows(e->dividends, s, d + r, 0, (number)all, 0);
-        }
-    }
-    if (yuma2) {
-        EACH(k, rows) {
-            n[k] -= UP;
-        }
-        divide_each(n, by->by_largest, rows);
-        for (unsigned r = 0; r < rows; r++) {
-            store_u16(s->bonds + slot_of_vector(c, d + r, 0), n + r * GROUP);
-        }
     }
 }
 
 /* column_normalize, what it gives of the dividends, and what Yuma 2 stores: of the normalized the largest is the largest,
  * normalized, as a larger bond is not smaller when both are divided by one number. */
-INLINE void normalized(const vector_epoch *e, const vector_slice *s, const columns *c, const averaged *a, int yuma2, int ragged) {
-    normalizing by = {.column = a->column};
-    const uint32_t depth = s->depth;
-    for (unsigned v = 0; v < GROUP; v++) {
-        by.by_sum[v] = divisor_of(a->sum[v]);
-        by.by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by.by_sum[v]) - UP) : by.by_sum[v];
+INLINE void normalized(const vector_epoch *e, const vector_slice *s, const columns *c, const averages *a, int yuma2, int ragged) {
+    divisor by_sum[GROUP], by_largest[GROUP];
+    factor incentive[GROUP];
+    EACH(v) {
+        by_sum[v] = divisor_of(a->sum[v]);
+        by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by_sum[v]) - UP) : by_sum[v];
+        incentive[v] = factor_of(c->incentive[v]);
     }
-    for (uint32_t d = 0; d < depth; d += TURN) {
-        if (depth - d >= TURN) {
-            normalize_turn(e, s, c, &by, d, TURN, yuma2, ragged);
-        } else {
-            normalize_turn(e, s, c, &by, d, 1, yuma2, ragged);
+    for (uint32_t d = 0, depth = s->depth; d < depth; d++) {
+        number stored[GROUP];
+        words all = {0};
+        EACH(v) {
+            number n = divide(load(place_of(a, d, v)), by_sum[v]), share = raised_by(n, incentive[v]);
+            if (ragged) {
+                add_to_rows(e->dividends, s, d, slots_of(c, d, v), share, 1);
+            }
+            all += (words)share;
+            if (yuma2) {
+                stored[v] = divide(n - UP, by_largest[v]);
+            }
+        }
+        if (!ragged) {
+            add_to_rows(e->dividends, s, d, 0, (number)all, 0);
+        }
+        if (yuma2) {
+            store_u16(s->bonds + slots_of(c, d, 0), stored);
         }
     }
 }
 
-/* Section 7's weights_for_bonds times stake, of a turn. */
-INLINE void bought_turn(const vector_epoch *e, const vector_slice *s, const columns *c, uint32_t d, number x[SIDE], unsigned rows,
-                        int clipped, int ragged) {
-    EACH(k, rows) {
-        const uint32_t *weight = s->weights + slot_of_vector(c, d, k);
-        x[k] = clipped ? clipped_weight(weight, c->consensus[k % GROUP], 0)
-                       : weight_for_bonds(e, weight_at(weight), c->consensus[k % GROUP]);
-    }
-    EACH(k, rows) {
-        x[k] = raised_mul(x[k], by_row(e->stake, s, d + k / GROUP, slot_of_vector(c, d, k), ragged));
-    }
-    EACH(k, rows) {
-        x[k] -= UP;
-    }
+/* weights_for_bonds. clipped: they are the clipped weights, none of which is ONE. */
+INLINE number bought(const vector_epoch *e, const vector_slice *s, const columns *c, uint32_t d, unsigned v, int clipped) {
+    const uint32_t *weight = s->weights + slots_of(c, d, v);
+    return clipped ? clipped_weight(weight, c->consensus[v], 0) : weight_for_bonds(e, weight_at(weight), c->consensus[v]);
 }
 
-INLINE void average_turn(const vector_epoch *e, const vector_slice *s, const columns *c, const divisor by_new[GROUP],
-                         const factor of_old[GROUP], averaged *a, uint32_t d, unsigned rows, int clipped, int ragged) {
-    number x[SIDE], old[SIDE];
-    if (clipped) {
-        bought_turn(e, s, c, d, x, rows, 1, ragged);
-    } else {
-        EACH(k, rows) {
-            x[k] = load(a->column + d * (size_t)WIDE + k * LANES);
-        }
-    }
-    divide_each(x, by_new, rows);
-    EACH(k, rows) {
-        old[k] = raised_from_u16(s->bonds + slot_of_vector(c, d, k));
-    }
-    EACH(k, rows) {
-        old[k] = raised_by(old[k], of_old[k % GROUP]);
-    }
-    ema_each(e, x, old, rows);
-    put_averaged(a, d, x, rows);
+/* The new bonds before they are normalized. Where weights are clipped, rank is their sum. */
+INLINE number new_bond(const vector_epoch *e, const vector_slice *s, const columns *c, uint32_t d, unsigned v, int clipped,
+                       int ragged) {
+    return floor_mul(bought(e, s, c, d, v, clipped), by_row(e->stake, s, d, slots_of(c, d, v), ragged));
 }
 
-/* clipped: weights_for_bonds are the clipped weights, none of which is ONE; then rank is the sum of what the new bonds are
- * before they are normalized. */
 INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
-    averaged a = averaged_in(e->scratch);
+    averages a = averages_in(e->scratch);
     const uint32_t depth = s->depth;
     divisor by_new[GROUP];
     factor of_old[GROUP];
-    number new_sum[GROUP];
-    memcpy(new_sum, c->rank, sizeof new_sum);
-    if (!clipped) {
-        for (unsigned v = 0; v < GROUP; v++) {
-            new_sum[v] = splat(0);
+    EACH(v) {
+        number sum = clipped ? c->rank[v] : splat(0);
+        for (uint32_t d = 0; d < depth && !clipped; d++) {
+            sum += new_bond(e, s, c, d, v, 0, ragged);
         }
-        for (uint32_t d = 0; d < depth; d++) {
-            number x[SIDE];
-            bought_turn(e, s, c, d, x, 1, 0, ragged);
-            for (unsigned v = 0; v < GROUP; v++) {
-                store(a.column + d * (size_t)WIDE + v * LANES, x[v]);
-                new_sum[v] += x[v];
-            }
-        }
-    }
-    for (unsigned v = 0; v < GROUP; v++) {
-        by_new[v] = divisor_of(new_sum[v]);
+        by_new[v] = divisor_of(sum);
         of_old[v] = stored_share(c->old_sum[v]);
     }
-    for (uint32_t d = 0; d < depth; d += TURN) {
-        if (depth - d >= TURN) {
-            average_turn(e, s, c, by_new, of_old, &a, d, TURN, clipped, ragged);
-        } else {
-            average_turn(e, s, c, by_new, of_old, &a, d, 1, clipped, ragged);
+    for (uint32_t d = 0; d < depth; d++) {
+        EACH(v) {
+            number old = raised_by(raised_from_u16(s->bonds + slots_of(c, d, v)), of_old[v]);
+            put_average(&a, d, v, ema(e, divide(new_bond(e, s, c, d, v, clipped, ragged), by_new[v]), old));
         }
     }
     keep(s, c, &a);
@@ -699,7 +607,7 @@ INLINE number choose(mask m, number x, number y) {
 static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
     number g[VECTORS], a[VECTORS], term[VECTORS], sum[VECTORS];
     mask nonzero;
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         g[v] = exponent_of(e, load(distance + v * LANES));
         a[v] = most(g[v], -g[v]);
         term[v] = a[v];
@@ -708,7 +616,7 @@ static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
     for (int i = 2; i <= 31; i++) {
         double by = i * TWO_32; /* term * a >> 32, then / i, is one quotient: of floors of floors */
         number inverse = splat(e->inverse[i]);
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             number product = term[v] * a[v];
             number lost = fused(term[v], a[v], -product); /* exact */
             number q = floor_mul(product, inverse);
@@ -727,7 +635,7 @@ static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
             }
         }
     }
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         /* A quotient that is rounded downward does not pass a whole number: its floor is that of the quotient. */
         number inverted = TWO_32 * TWO_32 / sum[v] + UP - UP;
         number power = choose(g[v] < 0, inverted, sum[v]);
@@ -748,11 +656,11 @@ INLINE void invert(number *lower, number *upper) {
 INLINE void bounded_alphas(const vector_epoch *e, double distance[ALPHAS], mask open[VECTORS]) {
     number g[VECTORS], lower[VECTORS], upper[VECTORS];
     mask negative = {0};
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         g[v] = exponent_of(e, load(distance + v * LANES));
         negative |= g[v] < 0;
     }
-    for (unsigned v = 0; v < VECTORS; v++) { /* of the exponential / 2^32 */
+    EACH_OF(v, VECTORS) { /* of the exponential / 2^32 */
         number a = least(most(g[v], -g[v]), splat((double)SIGMOID_UPTO)), y = a * 0x1p-41;
         number p = fused(y, splat(SIGMOID_120TH), splat(SIGMOID_24TH));
         p = fused(y, fused(y, p, splat(SIGMOID_6TH)), splat(0.5));
@@ -761,24 +669,24 @@ INLINE void bounded_alphas(const vector_epoch *e, double distance[ALPHAS], mask 
         upper[v] = fused(a, splat(SIGMOID_LESS_OF_X * UNIT), splat(SIGMOID_LESS));
     }
     for (unsigned s = 0; s < SIGMOID_SQUARINGS; s++) {
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             lower[v] *= lower[v];
         }
     }
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         number power = lower[v];
         lower[v] = power - fused(power, splat(SIGMOID_LESS_OF_E), upper[v]);
         upper[v] = power * SIGMOID_MORE_OF_E;
     }
     if (bits(negative) != 0) { /* the inverse, a whole number, / 2^32 */
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             number p = lower[v], q = upper[v];
             invert(&p, &q);
             lower[v] = choose(g[v] < 0, (p + UP - UP) * UNIT, lower[v]);
             upper[v] = choose(g[v] < 0, (q + UP - UP) * UNIT, upper[v]);
         }
     }
-    for (unsigned v = 0; v < VECTORS; v++) {
+    EACH_OF(v, VECTORS) {
         number p = lower[v] + 1, q = upper[v] + 1;
         invert(&p, &q);
         p = alpha_of(e, p + UP - UP);
@@ -814,18 +722,18 @@ static void PATH(alphas)(const vector_epoch *e, double *distance, size_t count) 
     for (size_t at = 0; at < count; at += ALPHAS) {
         double *block = distance + at, before[ALPHAS];
         mask nonzero = {0}, open[VECTORS];
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             nonzero |= load(block + v * LANES) != 0;
         }
         if (bits(nonzero) == 0) { /* as wherever a full penalty meets weights that are not below their bonds */
-            for (unsigned v = 0; v < VECTORS; v++) {
+            EACH_OF(v, VECTORS) {
                 store(block + v * LANES, splat(e->alpha_of_0));
             }
             continue;
         }
         memcpy(before, block, sizeof before);
         bounded_alphas(e, block, open);
-        for (unsigned v = 0; v < VECTORS; v++) {
+        EACH_OF(v, VECTORS) {
             unsigned set = bits(open[v]);
             for (unsigned lane = 0; set != 0 && lane < LANES; lane++) { /* without a branch, which could not be predicted */
                 u.distance[u.count] = before[v * LANES + lane]; /* below 2 * ALPHAS: before the block there were less than ALPHAS */
@@ -855,59 +763,39 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
     return x;
 }
 
-/* The alphas of the liquid EMA by slot, in `column`. */
-INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const columns *c, double *column) {
+/* The alphas of the liquid EMA by slot, in `alpha`. */
+INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const columns *c, double *alpha) {
     uint32_t depth = s->depth;
     size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
     for (uint32_t d = 0; d < depth; d++) {
-        EACH(k, 1) {
-            number consensus = c->consensus[k], b, w = liquid_weight(e, s, slot_of_vector(c, d, k), consensus, &b);
+        EACH(v) {
+            number consensus = c->consensus[v], b, w = liquid_weight(e, s, slots_of(c, d, v), consensus, &b);
             mask bought = w >= b;
             number distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
-            store(column + d * (size_t)WIDE + k * LANES, distance);
+            store(alpha + d * (size_t)WIDE + v * LANES, distance);
         }
     }
-    memset(column + count, 0, (padded - count) * sizeof *column);
-    PATH(alphas)(e, column, padded);
-}
-
-INLINE void yuma3_turn(const vector_epoch *e, const vector_slice *s, const columns *c, averaged *a, uint32_t d, unsigned rows,
-                       int clipped) {
-    number x[SIDE], old[SIDE];
-    if (e->liquid) {
-        EACH(k, rows) {
-            number b, w = liquid_weight(e, s, slot_of_vector(c, d, k), c->consensus[k % GROUP], &b);
-            number alpha = load(a->column + d * (size_t)WIDE + k * LANES);
-            x[k] = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - alpha) * UNIT, w, alpha * UNIT));
-        }
-    } else {
-        EACH(k, rows) {
-            const uint32_t *weight = s->weights + slot_of_vector(c, d, k);
-            x[k] = clipped ? clipped_weight(weight, c->consensus[k % GROUP], 0)
-                           : weight_for_bonds(e, weight_at(weight), c->consensus[k % GROUP]);
-            x[k] += UP;
-            old[k] = old_bond(s->bonds + slot_of_vector(c, d, k));
-        }
-        ema_each(e, x, old, rows);
-    }
-    put_averaged(a, d, x, rows);
-    EACH(k, rows) {
-        x[k] += UP;
-    }
-    for (unsigned r = 0; r < rows; r++) {
-        store_u16(s->bonds + slot_of_vector(c, d + r, 0), x + r * GROUP);
-    }
+    memset(alpha + count, 0, (padded - count) * sizeof *alpha);
+    PATH(alphas)(e, alpha, padded);
 }
 
 INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int ragged) {
-    averaged a = averaged_in(e->scratch); /* where alphas are computed the column is some more */
-    const uint32_t depth = s->depth;
-    for (uint32_t d = 0; d < depth; d += TURN) {
-        if (depth - d >= TURN) {
-            yuma3_turn(e, s, c, &a, d, TURN, clipped);
-        } else {
-            yuma3_turn(e, s, c, &a, d, 1, clipped);
+    averages a = averages_in(e->scratch); /* in the places of the alphas, of which there are some more */
+    const int liquid = e->liquid;
+    for (uint32_t d = 0, depth = s->depth; d < depth; d++) {
+        number stored[GROUP];
+        EACH(v) {
+            number x;
+            if (liquid) {
+                number b, w = liquid_weight(e, s, slots_of(c, d, v), c->consensus[v], &b), alpha = load(place_of(&a, d, v));
+                x = least(splat(TWO_32), floor_mul_add(b, (TWO_32 - alpha) * UNIT, w, alpha * UNIT));
+            } else {
+                x = ema(e, bought(e, s, c, d, v, clipped) + UP, old_bond(s->bonds + slots_of(c, d, v)));
+            }
+            put_average(&a, d, v, x);
+            stored[v] = x + UP;
         }
+        store_u16(s->bonds + slots_of(c, d, 0), stored);
     }
     keep(s, c, &a);
     normalized(e, s, c, &a, 0, ragged);
@@ -930,7 +818,7 @@ static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const
     for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
         columns c = {.lane = lane};
         unsigned ones = 0;
-        for (unsigned v = 0; v < GROUP; v++) {
+        EACH(v) {
             c.consensus[v] = load(consensus + lane + v * LANES);
             c.incentive[v] = load(incentive + lane + v * LANES);
             c.rank[v] = load(rank + lane + v * LANES);
