@@ -1,6 +1,5 @@
 /* Section 3 of the law: stake, activity, permits. */
 #include "fixed.h"
-#include "heap.h"
 #include "memory.h"
 #include "stages.h"
 
@@ -39,23 +38,54 @@ yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64
     return YUMA_OK;
 }
 
+/* Stakes and uids in the order of the stable sort of 3.5. */
+typedef struct {
+    int64_t stake, uid;
+} staked_uid;
+
+static inline int before(staked_uid a, staked_uid b) {
+    return a.stake < b.stake || (a.stake == b.stake && a.uid < b.uid);
+}
+
+/* Puts one where it belongs at or below `hole` in a heap whose first is the smallest; both subtrees of the hole are heaps. */
+static inline void heap_put(staked_uid *heap, size_t count, size_t hole, staked_uid one) {
+    for (size_t child = 2 * hole + 1; child < count; child = 2 * hole + 1) {
+        if (child + 1 < count && before(heap[child + 1], heap[child])) {
+            child++;
+        }
+        if (!before(heap[child], one)) {
+            break;
+        }
+        heap[hole] = heap[child];
+        hole = child;
+    }
+    heap[hole] = one;
+}
+
 yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
                        size_t workspace_size) {
     REQUIRE_N(n);
     REQUIRE(stake != NULL && permit != NULL, YUMA_ERROR_NULL);
-    memset(permit, 1, n);
-    if (k >= n) {
+    memset(permit, k == 0 ? 0 : 1, n);
+    if (k >= n || k == 0) {
         return YUMA_OK;
     }
     arena memory = arena_of(workspace, workspace_size);
-    heap_pair *heap = arena_take(&memory, n, sizeof *heap);
+    staked_uid *heap = arena_take(&memory, k, sizeof *heap); /* the last k so far */
     REQUIRE(heap != NULL, YUMA_ERROR_WORKSPACE);
-    for (uint32_t i = 0; i < n; i++) {
-        heap[i] = (heap_pair){stake[i], i};
+    for (uint32_t i = 0; i < k; i++) {
+        heap[i] = (staked_uid){stake[i], i};
     }
-    heap_build(heap, n);
-    for (uint32_t left = n; left > k; left--) {
-        permit[heap_pop(heap, left).tag] = 0;
+    for (uint32_t i = k / 2; i-- > 0;) {
+        heap_put(heap, k, i, heap[i]);
+    }
+    for (uint32_t i = k; i < n; i++) {
+        staked_uid one = {stake[i], i}, loser = one;
+        if (before(heap[0], one)) {
+            loser = heap[0];
+            heap_put(heap, k, 0, one);
+        }
+        permit[loser.uid] = 0;
     }
     return YUMA_OK;
 }

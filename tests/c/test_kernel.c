@@ -1,5 +1,6 @@
-/* The parts of the C kernel that Python does not reach one by one: 128-bit arithmetic in both representations, the heap, the
- * set of uids, and what the entry points answer to bad arguments. The oracles here add, shift and compare, no more.
+/* The parts of the C kernel that Python does not reach one by one: 128-bit arithmetic in both representations, the choice of
+ * the permits, the set of uids, and what the entry points answer to bad arguments. The oracles here add, shift and compare, no
+ * more.
  * `test_kernel [STEP]` takes one in STEP of the pairs of numbers, for a machine on which all of them take too long. */
 #include <fenv.h>
 #include <math.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 
 #include "fixed.h"
-#include "heap.h"
 #include "memory.h"
 #include "uidset.h"
 #include "vector.h"
@@ -234,24 +234,27 @@ static void test_wide(void) {
     }
 }
 
-/* ---- heap.h and uidset.h ------------------------------------------------------------------------------------------------ */
+/* ---- the choice of the permits, and uidset.h ----------------------------------------------------------------------------- */
 
-static void test_heap(void) {
-    heap_pair heap[7], taken[7];
-    for (unsigned code = 0; code < 16384; code++) { /* every sequence of up to 7 keys out of four */
-        for (size_t count = 1; count <= 7; count++) {
-            for (size_t i = 0; i < count; i++) {
-                heap[i] = (heap_pair){(int64_t)(code >> 2 * i & 3) - 1, (int64_t)i};
+static void test_top_k(void) {
+    unsigned char workspace[1024];
+    for (unsigned code = 0; code < 16384; code++) { /* every sequence of up to 7 stakes out of four */
+        for (uint32_t n = 1; n <= 7; n++) {
+            int64_t stake[7];
+            for (uint32_t i = 0; i < n; i++) {
+                stake[i] = (int64_t)(code >> 2 * i & 3) - 1;
             }
-            heap_build(heap, count);
-            unsigned tags = 0;
-            for (size_t i = 0; i < count; i++) {
-                taken[i] = heap_pop(heap, count - i);
-                tags |= 1u << taken[i].tag;
-                CHECK(taken[i].key == (int64_t)(code >> 2 * taken[i].tag & 3) - 1);
-                CHECK(i == 0 || heap_less(taken[i - 1], taken[i]));
+            for (uint32_t k = 0; k <= n + 1; k++) {
+                uint8_t permit[7];
+                CHECK(yuma_top_k(n, stake, k, permit, workspace, sizeof workspace) == YUMA_OK);
+                for (uint32_t i = 0; i < n; i++) {
+                    uint32_t ahead = 0; /* of uid i, by stake and then by uid */
+                    for (uint32_t j = 0; j < n; j++) {
+                        ahead += stake[j] > stake[i] || (stake[j] == stake[i] && j > i);
+                    }
+                    CHECK(permit[i] == (ahead < k));
+                }
             }
-            CHECK(tags == (1u << count) - 1);
         }
     }
 }
@@ -632,7 +635,7 @@ int main(int count, char **arguments) {
     make_edges();
     test_wide();
     test_divisor();
-    test_heap();
+    test_top_k();
     test_uidset();
     test_epoch();
     test_simulate();
