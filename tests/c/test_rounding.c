@@ -2,10 +2,13 @@
  * where doubles are 1 apart, so that adding it to a number and rounding downward takes the floor:
  *
  *   floor_mul(x, k) = fma(x, k * 2^-32, M) - M is floor(x * k / 2^32), for 0 <= x, k <= 2^32;
+ *   raised_by(M + x, k) = fma(M + x, k, M - M * k) is M + floor(x * k), where M - M * k is exact: for k from 1 on, and for whole
+ *   numbers of 2^-32 up to 1;
  *   divide(x, s) is floor(x * 2^32 / s), for 0 <= x <= s, 1 <= s <= 2^47: an estimate from the reciprocal rounded downward, which
- *   is the quotient or one less, and a remainder, which is exact, that tells;
- *   share(v, s) = fma(v, k, M) - M with k = r + r * 2^-50 is the same for v < 2^16 and s < 2^31: k is above 2^32 / s, and by so
- *   little that v * k passes no whole number.
+ *   is the quotient or one less, and of what it leaves, which is exact, the floor of a quotient that is 0 or 1;
+ *   share(v, s) = raised_by(M + v, k) with k = r + r * 2^-50 is the same for v < 2^16 and s < 2^31: k is above 2^32 / s, and by so
+ *   little that v * k passes no whole number;
+ *   to_u16(x) and ratio16(v), for every one of the 65,536 results.
  *
  * Every operand of small formats that integers emulate, and edges and random operands of double itself. To be compiled with
  * -frounding-math -ffp-contract=off; with -mfma it tests the instruction, else the fma of libm. */
@@ -32,22 +35,40 @@ static double floor_mul(double x, double k) {
     return fma(x, k * 0x1p-32, M) - M;
 }
 
+static double raised_by(double raised, double k) {
+    return fma(raised, k, M - M * k);
+}
+
 static double divide(double x, double s) {
-    double r = 0x1p32 / s, t = s * 0x1p-32;
-    double q = fma(x, r, M) - M;
-    double remainder = fma(-q, t, x);
-    return q + (remainder >= t ? 1 : 0);
+    double below = 0x1p32 / s, above = fma(below, 0x1p-50, below), t = s * 0x1p-32;
+    double q = fma(x, below, M);
+    double left = fma(-(q - M), t, x);
+    return fma(left, above, q) - M;
 }
 
 static double share(double v, double s) {
     double r = 0x1p32 / s;
-    return fma(v, fma(r, 0x1p-50, r), M) - M;
+    return raised_by(M + v, fma(r, 0x1p-50, r)) - M;
 }
 
 __extension__ typedef unsigned __int128 u128;
 
 static void check_floor_mul(uint64_t x, uint64_t k) {
-    check(floor_mul((double)x, (double)k) == (double)(uint64_t)((u128)x * k >> 32), "floor_mul", x, k);
+    double product = (double)(uint64_t)((u128)x * k >> 32);
+    check(floor_mul((double)x, (double)k) == product, "floor_mul", x, k);
+    check(raised_by(M + (double)x, (double)k * 0x1p-32) - M == product, "raised_by", x, k);
+}
+
+/* About each proportion at which to_u16 gets one more, and of each stored bond. */
+static void check_u16(void) {
+    for (uint64_t v = 0; v < 65536; v++) {
+        uint64_t first = ((v << 32) + 65534) / 65535;
+        for (uint64_t x = first == 0 ? 0 : first - 1; x <= first + 1 && x <= (uint64_t)1 << 32; x++) {
+            double stored = raised_by(M + (double)x, 65535 * 0x1p-32) - M;
+            check(stored == (double)(x * 65535 >> 32), "to_u16", x, v);
+        }
+        check(raised_by(M + (double)v, 0x1.0001000100011p+16) - M == (double)((v << 32) / 65535), "ratio16", v, 0);
+    }
 }
 
 static void check_divide(uint64_t x, uint64_t s) {
@@ -168,20 +189,21 @@ static void check_doubles(void) {
 /* ---- in a small format: a significand of p bits, in integers -------------------------------------------------------------- */
 
 /* n / 2^shift * 2^e for a dyadic n, cut to p bits downward (n >= 0): numbers are held as integers over 2^FRACTION. */
-static uint64_t down(u128 n, unsigned p) {
+static u128 down(u128 n, unsigned p) {
     unsigned bits = 0;
     for (u128 rest = n; rest != 0; rest >>= 1) {
         bits++;
     }
     unsigned cut = bits > p ? bits - p : 0;
-    return (uint64_t)(n >> cut << cut);
+    return n >> cut << cut;
 }
 
-/* p bits of significand stand for 53, `unit` for the 32 of ONE and `most` for the 47 of the largest divisor; M is 2^(p - 1).
- * The domain needs unit + 2 <= p and most <= p - 2, as 32 and 47 beside 53 have. Every number is an integer over 2^fraction: 1/s
- * has a reciprocal of p bits no further down than most + p. */
+/* p bits of significand stand for 53, `unit` for the 32 of ONE, `most` for the 47 of the largest divisor and p - 3 for 50; M is
+ * 2^(p - 1). The domain needs unit + 2 <= p and most <= p - 4, as 32 and 47 beside 53 have. Every number is an integer over
+ * 2^fraction: 1/s has a reciprocal of p bits no further down than most + p, and what is above it by a part of 2^-(p - 3) none
+ * further down than most + 2 * p. */
 static void check_small(unsigned p, unsigned unit, unsigned most) {
-    unsigned fraction = most + p;
+    unsigned fraction = most + 2 * p;
     u128 m = (u128)1 << (p - 1 + fraction), scale = (u128)1 << fraction;
     for (uint64_t x = 0; x <= (uint64_t)1 << unit; x++) {
         for (uint64_t k = 0; k <= (uint64_t)1 << unit; k++) {
@@ -190,14 +212,15 @@ static void check_small(unsigned p, unsigned unit, unsigned most) {
         }
     }
     for (uint64_t s = 1; s <= (uint64_t)1 << most; s++) {
-        uint64_t r = down(((u128)1 << (unit + fraction)) / s, p);
+        u128 below = down(((u128)1 << (unit + fraction)) / s, p), above = down(below + (below >> (p - 3)), p);
         for (uint64_t x = 0; x <= s; x++) {
-            u128 product = (u128)x * r;
-            uint64_t q = (uint64_t)((down(m + product, p) - m) / scale);
+            uint64_t q = (uint64_t)((down(m + x * below, p) - m) / scale);
             /* x - q * s / 2^unit, times 2^unit: exact in p bits if its magnitude is below 2^p */
-            int64_t remainder = (int64_t)(x << unit) - (int64_t)(q * s);
-            check(remainder >= 0 && remainder < (int64_t)1 << p, "small remainder", x, s);
-            check(q + (remainder >= (int64_t)s) == (x << unit) / s, "small divide", x, s);
+            int64_t left = (int64_t)(x << unit) - (int64_t)(q * s);
+            check(left >= 0 && left < (int64_t)1 << p, "small remainder", x, s);
+            u128 sum = ((m + q * scale) << unit) + (u128)(uint64_t)left * above;
+            uint64_t quotient = (uint64_t)((down(sum, p) >> unit) / scale) - ((uint64_t)1 << (p - 1));
+            check(quotient == (x << unit) / s, "small divide", x, s);
         }
     }
 }
@@ -208,10 +231,9 @@ static void check_small_share(unsigned p, unsigned unit, unsigned bits, unsigned
     unsigned fraction = most + 2 * p;
     u128 m = (u128)1 << (p - 1 + fraction), scale = (u128)1 << fraction;
     for (uint64_t s = 1; s < (uint64_t)1 << most; s++) {
-        uint64_t r = down(((u128)1 << (unit + fraction)) / s, p);
-        uint64_t k = down(r + (r >> (p - 3)), p);
+        u128 r = down(((u128)1 << (unit + fraction)) / s, p), k = down(r + (r >> (p - 3)), p);
         for (uint64_t v = 0; v <= s && v < (uint64_t)1 << bits; v++) {
-            uint64_t q = (uint64_t)((down(m + (u128)v * k, p) - m) / scale);
+            uint64_t q = (uint64_t)((down(m + v * k, p) - m) / scale);
             check(q == (v << unit) / s, "small share", v, s);
         }
     }
@@ -232,11 +254,12 @@ int main(void) {
     check(one - tiny == 1 - 0x1p-53 && fma(one, -tiny, one) == 1 - 0x1p-53, "rounding downward", 0, 0);
     check_doubles();
     check_shares();
+    check_u16();
     printf("rounding: %" PRIu64 " cases in doubles\n", checks);
-    check_small(14, 8, 12);
-    check_small(13, 8, 11);
-    check_small(12, 7, 10);
-    check_small(11, 4, 9);
+    check_small(16, 8, 12);
+    check_small(15, 8, 11);
+    check_small(14, 7, 10);
+    check_small(13, 4, 9);
     check_small_share(16, 6, 5, 12);
     check_small_share(15, 7, 3, 14);
     check_small_share(14, 5, 4, 10);
