@@ -463,6 +463,111 @@ static void test_available(void) {
     }
 }
 
+/* The median of each instruction set by the law's words: every column of up to five scores out of five, in full and ragged
+ * layouts, with and without validators that have no stake, or no row. */
+enum { VOTERS = 5, SCORES_OF_TEST = 5 };
+
+/* The stakes of so many validators, 0 for one that has none; the last one has no row. */
+typedef struct {
+    uint32_t stake[VOTERS + 1];
+} electorate;
+
+static uint32_t defined_median(const uint32_t *score, const uint32_t *stake, unsigned count, int64_t minority) {
+    uint64_t answer = UINT64_MAX;
+    uint32_t largest = 0;
+    for (unsigned c = 0; c < count; c++) {
+        if (stake[c] == 0) {
+            continue;
+        }
+        largest = score[c] > largest ? score[c] : largest;
+        int64_t sum = 0;
+        for (unsigned k = 0; k < count; k++) {
+            sum += score[k] <= score[c] ? stake[k] : 0;
+        }
+        answer = sum > minority && score[c] < answer ? score[c] : answer;
+    }
+    return answer == UINT64_MAX ? largest : (uint32_t)answer;
+}
+
+static void check_medians(const vector_path *path, const electorate *of, int64_t minority, int ragged) {
+    static const uint32_t score_of[SCORES_OF_TEST] = {0, 1, 2, UINT32_MAX - 2, SCORE_ONE};
+    enum { COLUMNS = 3125, SLICES = (COLUMNS + SLICE - 1) / SLICE }; /* 5 to the power of 5: the digits are the scores */
+    static uint32_t weights[TOGETHER][VOTERS * SLICE];
+    static uint16_t rows[VOTERS * SLICE];
+    uint32_t scratch[VOTERS * SCRATCH / sizeof(uint32_t)], score_stake[VOTERS + 1] = {0}, scorer_stake[VOTERS];
+    uint16_t scorer[VOTERS];
+    vector_epoch e = {.rows = VOTERS, .scratch = scratch, .score_stake = score_stake, .scorer_stake = scorer_stake, .scorer = scorer};
+    int64_t total = 0;
+    for (uint16_t r = 0; r <= VOTERS; r++) {
+        total += of->stake[r];
+        e.validators += of->stake[r] != 0;
+        if (r < VOTERS && of->stake[r] != 0) {
+            scorer[e.scorers] = r;
+            scorer_stake[e.scorers++] = score_stake[r] = of->stake[r];
+        }
+    }
+    e.absent = of->stake[VOTERS];
+    e.total = (uint32_t)total;
+    e.extreme = minority < 0 ? -1 : minority >= total;
+    e.minority = e.extreme == 0 ? (uint32_t)minority : 0;
+    uint32_t slices = ragged ? 1 : TOGETHER;
+    for (uint32_t s = 0; s + slices <= SLICES; s += slices) {
+        vector_slice slice[TOGETHER];
+        uint32_t scores[TOGETHER * SLICE][VOTERS + 1], found[TOGETHER * SLICE];
+        memset(weights, 0, sizeof weights);
+        for (uint32_t t = 0; t < slices; t++) {
+            slice[t] = (vector_slice){.depth = VOTERS, .rows = ragged ? rows : NULL, .weights = weights[t]};
+        }
+        for (uint32_t c = 0; c < slices * SLICE; c++) {
+            uint32_t code = s * SLICE + c, lane = c % SLICE, filled = 0;
+            for (uint16_t r = 0; r < VOTERS; r++, code /= SCORES_OF_TEST) {
+                scores[c][r] = score_of[code % SCORES_OF_TEST];
+                if (!ragged) {
+                    weights[c / SLICE][r * SLICE + lane] = scores[c][r];
+                } else if (scores[c][r] != 0 || (c + r) % 2 == 0) { /* zeros have a slot, or none */
+                    rows[filled * SLICE + lane] = r;
+                    weights[0][filled++ * SLICE + lane] = scores[c][r];
+                }
+            }
+            for (; ragged && filled < VOTERS; filled++) {
+                rows[filled * SLICE + lane] = VOTERS;
+            }
+            scores[c][VOTERS] = 0;
+        }
+        path->consensus(&e, slice, slices, found);
+        for (uint32_t c = 0; c < slices * SLICE; c++) {
+            CHECK(found[c] == defined_median(scores[c], of->stake, VOTERS + 1, minority));
+        }
+    }
+}
+
+static void test_medians(void) {
+    static const electorate all[] = {
+        {{1, 1, 1, 1, 1, 0}},
+        {{858993459, 858993459, 858993459, 858993459, 858993460, 0}}, /* together ONE */
+        {{UINT32_C(1) << 31, UINT32_C(1) << 31, 0, 0, 0, 0}},         /* the same */
+        {{UINT32_MAX - 3, 1, 1, 1, 1, 0}},
+        {{1, 5, 25, 125, 625, 0}},
+        {{0, 7, 0, 3, 4, 6}},
+        {{1000, 1, 1000, 0, 1, UINT32_MAX - 5000}},
+        {{3, 3, 3, 3, 3, 1}},
+    };
+    for (uint32_t isa = YUMA_ISA_AVX2; isa <= YUMA_ISA_NEON; isa <<= 1) {
+        const vector_path *path = yuma_vector_path(isa & yuma_isa_available());
+        for (size_t k = 0; path != NULL && k < sizeof all / sizeof *all; k++) {
+            int64_t total = 0;
+            for (unsigned r = 0; r <= VOTERS; r++) {
+                total += all[k].stake[r];
+            }
+            const int64_t minority[] = {-1, 0, 1, total / 3, (total - 1) / 2, total / 2, total / 2 + 1, total - 2, total - 1, total};
+            for (size_t m = 0; m < sizeof minority / sizeof *minority; m++) {
+                check_medians(path, &all[k], minority[m], 0);
+                check_medians(path, &all[k], minority[m], 1);
+            }
+        }
+    }
+}
+
 /* The liquid alphas of each instruction set in the raw bits, which an epoch shows only after further cuts: every distance
  * that is an edge, and others, with slopes up to the bound, g = ONE among them. */
 static void test_alphas(void) {
@@ -642,6 +747,7 @@ int main(int count, char **arguments) {
     test_available();
     if (has_environment()) {
         test_environment();
+        test_medians();
         test_alphas();
     } else {
         printf("no rounding downward here, as under valgrind: nothing that needs it is tested\n");
