@@ -128,12 +128,10 @@ INLINE number divide(number x, divisor d) {
     return fused(left, d.above, q);
 }
 
-/* For stored values: by this k, v gives floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16. k is
- * above 2^32 / sum, by at most 2^-50 of it, and v * k above the quotient by at most 2^(16 + 32 - 50) / sum: a fraction of the
- * quotient is at most 1 - 1 / sum. */
+/* By this a stored value v gives floor(v * 2^32 / sum), for integers 0 <= v <= sum < 2^31, v < 2^16: the product is above the
+ * quotient by at most 2^(16 + 32 - 50) / sum, and a fraction of the quotient is at most 1 - 1 / sum. */
 INLINE factor stored_share(number sum) {
-    number down = TWO_32 / or_one(sum);
-    return factor_of(fused(down, splat(0x1p-50), down));
+    return factor_of(divisor_of(sum).above);
 }
 
 /* to_u16 of proportions, raised */
@@ -174,7 +172,6 @@ INLINE void add_to_rows(uint64_t *table, const vector_slice *s, uint32_t d, size
         table[(size_t)s->rows[at + lane] * ACCUMULATORS + lane] += one[lane];
     }
 }
-
 
 /* ---- section 4 ------------------------------------------------------------------------------------------------------- */
 

@@ -250,7 +250,7 @@ static void test_top_k(void) {
                 for (uint32_t i = 0; i < n; i++) {
                     uint32_t ahead = 0; /* of uid i, by stake and then by uid */
                     for (uint32_t j = 0; j < n; j++) {
-                        ahead += stake[j] > stake[i] || (stake[j] == stake[i] && j > i);
+                        ahead += stake[j] > stake[i] || (j > i && stake[j] == stake[i]);
                     }
                     CHECK(permit[i] == (ahead < k));
                 }
