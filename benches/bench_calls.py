@@ -18,7 +18,7 @@ from yuma_kernel.kernel import native
 from yuma_kernel.kernel._yuma import ffi, lib
 
 SHAPE = SHAPES[0]
-MANY, EPOCHS = 128, 100
+MANY, EPOCHS = 128, 1000
 
 
 @functools.cache

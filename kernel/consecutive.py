@@ -14,6 +14,12 @@ from yuma_kernel.types import AnyArray, I64Array, SparseRows
 CHUNK: Final = 64
 """Epochs in one call of the kernel, between two calls of `progress`."""
 
+LONG_CHUNK: Final = 1024
+"""The most of them where nobody asks for progress."""
+
+LONG_ENTRIES: Final = 2**24
+"""The most weights that more than CHUNK epochs have together: some hundredths of a second, in which nothing can interrupt."""
+
 KEPT_BYTES: Final = 2**24
 """Of bonds that are to be kept and not yet copied, those of the epochs of one call."""
 
@@ -47,6 +53,17 @@ _RESULTS: Final = _members("yuma_result", **dict.fromkeys((*STACKED, *(f"bonds_{
 
 def _address(array: AnyArray) -> int:
     return int(array.__array_interface__["data"][0])
+
+
+def _stacked(epochs: int, n: int) -> dict[str, AnyArray]:
+    """Room for the arrays of so many epochs, in one piece: large ones then take large pages, and fewer faults."""
+    memory = np.empty(epochs * n * sum(native.DTYPES[name].itemsize for name in STACKED), np.uint8)
+    at, arrays = 0, {}
+    for name in sorted(STACKED, key=lambda name: -native.DTYPES[name].itemsize):  # so that each is aligned
+        end = at + epochs * n * native.DTYPES[name].itemsize
+        arrays[name] = memory[at:end].view(native.DTYPES[name]).reshape(epochs, n)
+        at = end
+    return {name: arrays[name] for name in STACKED}
 
 
 class _Bonds:
@@ -87,28 +104,30 @@ class Run:
         self.most_weights = max(rows.uid.size for rows in plan.weights)
         # bonds stand where bonds or weights stood: with weights that are held there are never more than these
         room = plan.state.bonds.uid.size + 2 * self.most_weights
-        # a call ends before the turn of an epoch comes again whose bonds are not yet copied
-        turns = max(2, min(CHUNK + 1, KEPT_BYTES // (4 * room + 1))) if plan.keep_bonds else 2
-        self.chunk = turns - 1 if plan.keep_bonds else CHUNK
+        long = min(LONG_CHUNK, LONG_ENTRIES // (self.n + self.most_weights)) if plan.progress is None else 0
+        self.chunk = min(plan.epochs, max(CHUNK, long))
+        turns = 2
+        if plan.keep_bonds:  # a call ends before the turn of an epoch comes again whose bonds are not yet copied
+            turns = max(2, min(self.chunk + 1, KEPT_BYTES // (4 * room + 1)))
+            self.chunk = turns - 1
         self.bonds = _Bonds(self.n, room, turns)
         self.kept_bonds: list[SparseRows] = []
-        kept = len(plan.kept())
-        self.stacked = {name: np.empty((kept, self.n), native.DTYPES[name]) for name in STACKED}
+        self.stacked = _stacked(len(plan.kept()), self.n)
         # of epochs that are not kept; two rows by turns, as an epoch reads the permits of the one before it
         self.unkept = {name: np.empty((2, self.n), native.DTYPES[name]) for name in STACKED}
         self.last_permit = 0  # where it is, of the epoch before the chunk
 
-        self.states, self.results = ffi.new("yuma_state[]", CHUNK), ffi.new("yuma_result[]", CHUNK)
+        self.states, self.results = ffi.new("yuma_state[]", self.chunk), ffi.new("yuma_result[]", self.chunk)
         self.given = np.frombuffer(ffi.buffer(self.states), _STATES)
         self.taken = np.frombuffer(ffi.buffer(self.results), _RESULTS)
-        self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", CHUNK), ffi.new("uint64_t[]", CHUNK)
+        self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", self.chunk), ffi.new("uint64_t[]", self.chunk)
         self.done = ffi.new("uint32_t *")
         self.weights = {part: np.array([_address(getattr(rows, part)) for rows in plan.weights], _POINTER) for part in _ROWS}
         self.scalars = {name: np.array(items, np.uint64) for name, items in plan.scalars.items()}
         self.given["n"], self.given["owner_uid"] = self.n, native._owner(plan.state.owner_uid)
         self.held = [native._hyperparameters(h) for h in plan.hyperparameters]
-        for k in range(CHUNK):
-            self.rules[k], self.amounts[k] = self.held[0], plan.emission[0]
+        self.rules[0 : self.chunk] = self.held[:1] * self.chunk
+        self.amounts[0 : self.chunk] = [plan.emission[0]] * self.chunk
 
     def finish(self) -> Simulation:
         plan = self.plan

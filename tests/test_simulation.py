@@ -61,6 +61,7 @@ def test_held(backend: str, every: int, bonds: bool) -> None:
 def test_given(backend: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that may be given, on every backend, over calls of the kernel of several lengths."""
     monkeypatch.setattr(consecutive, "CHUNK", chunk)
+    monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
     epochs = 11
     random = np.random.default_rng(5)
     others = [state.weights for state, _ in subnets(400) if state.n == 33][:4]
