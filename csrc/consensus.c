@@ -11,50 +11,70 @@ static inline int64_t score_of(uint64_t key, const int64_t *values) {
     return values == NULL ? (int64_t)(key >> UID_BITS) : values[key >> UID_BITS];
 }
 
+/* The positive scores of a column that the answer can still be among, all of them from low to high, room for as many, and the
+ * stake of those below them. */
+typedef struct {
+    uint64_t *scores, *room;
+    size_t count;
+    int64_t low, high, below;
+} ballot;
+
+/* Of the span from low to high the half goes that does not have the answer, with its scores: the lower one, with its stake, where
+ * that does not pass the minority, and else the upper one. ends: what is left begins and ends at a score. */
+static inline void halve(ballot *b, const int64_t *values, const int64_t *stake, int64_t minority, int ends) {
+    int64_t middle = b->low + (b->high - b->low) / 2; /* low <= middle < high */
+    int64_t gained = 0, lower_high = 0, upper_low = INT64_MAX;
+    size_t lower = 0, upper = 0;
+    for (size_t k = 0; k < b->count; k++) { /* masks, as branches could not be predicted; lower <= k: nothing unread goes */
+        uint64_t one = b->scores[k];
+        int64_t value = score_of(one, values), is_lower = -(int64_t)(value <= middle);
+        b->scores[lower] = one;
+        b->room[upper] = one;
+        lower -= (size_t)is_lower;
+        upper += (size_t)(is_lower + 1);
+        gained += stake[one & UID_MASK] & is_lower;
+        if (ends) {
+            lower_high = fixed_max(lower_high, value & is_lower);
+            upper_low = fixed_min(upper_low, value | (is_lower & INT64_MAX));
+        }
+    }
+    if (b->below + gained > minority) {
+        b->count = lower;
+        b->high = ends ? lower_high : middle;
+    } else {
+        uint64_t *rest = b->scores;
+        b->scores = b->room;
+        b->room = rest;
+        b->count = upper;
+        b->low = ends ? upper_low : middle + 1;
+        b->below += gained;
+    }
+}
+
 /* The smallest score p with the stake that scores <= p above minority, else the largest score. `scores` are those of the
  * validators that score above 0, and are used up, as is `room` for as many; the other `zeros` validators score 0. total: the
  * stake of all of them. */
 static inline int64_t median(uint64_t *scores, uint64_t *room, size_t count, const int64_t *values, const int64_t *stake,
                              uint32_t zeros, int64_t total, int64_t minority) {
-    int64_t low = INT64_MAX, high = 0, below = total;
+    ballot b = {scores, room, count, INT64_MAX, 0, total};
     for (size_t k = 0; k < count; k++) {
-        low = fixed_min(low, score_of(scores[k], values));
-        high = fixed_max(high, score_of(scores[k], values));
-        below -= stake[scores[k] & UID_MASK];
+        b.low = fixed_min(b.low, score_of(scores[k], values));
+        b.high = fixed_max(b.high, score_of(scores[k], values));
+        b.below -= stake[scores[k] & UID_MASK];
     }
-    if (count == 0 || (zeros != 0 && below > minority)) {
+    if (count == 0 || (zeros != 0 && b.below > minority)) {
         return 0;
     }
-    /* Of the scores that are left, the lower half of their span goes, with its stake, where it does not pass the minority,
-     * and else the upper half: the answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. */
-    while (low != high) {
-        int64_t middle = low + (high - low) / 2; /* low <= middle < high: something stays, and something goes */
-        int64_t gained = 0, lower_high = 0, upper_low = INT64_MAX;
-        size_t lower = 0, upper = 0;
-        for (size_t k = 0; k < count; k++) { /* masks, as branches could not be predicted; lower <= k: nothing unread goes */
-            uint64_t one = scores[k];
-            int64_t value = score_of(one, values), is_lower = -(int64_t)(value <= middle);
-            scores[lower] = one;
-            room[upper] = one;
-            lower -= (size_t)is_lower;
-            upper += (size_t)(is_lower + 1);
-            gained += stake[one & UID_MASK] & is_lower;
-            lower_high = fixed_max(lower_high, value & is_lower);
-            upper_low = fixed_min(upper_low, value | (is_lower & INT64_MAX));
-        }
-        if (below + gained > minority) {
-            count = lower;
-            high = lower_high;
+    /* The answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. The first, which pass over
+     * most of them, leave the ends as they come; with ends at scores, many equal ones take a round or two. */
+    for (int round = 0; b.low != b.high; round++) {
+        if (round < 2) {
+            halve(&b, values, stake, minority, 0);
         } else {
-            uint64_t *rest = scores;
-            scores = room;
-            room = rest;
-            count = upper;
-            below += gained;
-            low = upper_low;
+            halve(&b, values, stake, minority, 1);
         }
     }
-    return low;
+    return b.high;
 }
 
 yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *active_stake, int64_t kappa,
