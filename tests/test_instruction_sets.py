@@ -26,11 +26,13 @@ def _rows(random: np.random.Generator, n: int, rows: int, kind: str) -> yk.Spars
     values = random.choice([0, 1, 2, 100, 32767, 32768, 65534, 65535], (n, n), p=[0.2, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1, 0.1])
     if random.random() < 0.5:
         values = random.integers(0, 65536, (n, n))
+    if kind == "all but a few":  # and no zeros: in most columns and rows of a slice all is above 0
+        values = random.integers(1, 65536, (n, n))
     if kind == "equal":
         values[:] = random.integers(1, 65536)
     if kind == "agreed":  # close to each other, so that the median has to look closely
         values = np.clip(random.integers(1, 60000, n)[None, :] + random.integers(-3, 4, (n, n)), 0, 65535)
-    density = {"full": 1.0, "most": 0.9, "half": 0.5, "few": 0.05, "single": 0.0}.get(kind, random.random())
+    density = {"full": 1.0, "all but a few": 0.99, "most": 0.9, "half": 0.5, "few": 0.05, "single": 0.0}.get(kind, random.random())
     there = random.random((n, n)) < density
     if kind == "single":
         there[np.arange(n), random.integers(0, max(1, n // 8), n)] = True
@@ -47,7 +49,7 @@ def _rows(random: np.random.Generator, n: int, rows: int, kind: str) -> yk.Spars
     return yk.SparseRows.from_rows(out)
 
 
-KINDS = ("full", "most", "half", "few", "single", "columns", "equal", "agreed", "any")
+KINDS = ("full", "all but a few", "most", "half", "few", "single", "columns", "equal", "agreed", "any")
 
 
 def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:

@@ -42,11 +42,14 @@ static uint8_t percent(uint32_t share) {
 enum { MOST = 257 };
 
 /* Rows of a matrix: how many of the columns each has, and what stands there. */
-typedef enum { FULL, NEARLY_FULL, HALF, FEW, SINGLE_COLUMN, SOME_COLUMNS, EQUAL, CLOSE, ANY, KINDS } kind;
+typedef enum { FULL, ALL_BUT_A_FEW, NEARLY_FULL, HALF, FEW, SINGLE_COLUMN, SOME_COLUMNS, EQUAL, CLOSE, ANY, KINDS } kind;
 
 static uint16_t value_of(kind k, int any_value, uint16_t of_column, uint16_t of_all) {
     if (k == EQUAL) {
         return of_all;
+    }
+    if (k == ALL_BUT_A_FEW) { /* and no zeros: in most columns and rows of a slice all is above 0 */
+        return (uint16_t)(1 + below(65535));
     }
     if (k == CLOSE) { /* so that the median has to look closely */
         int near = of_column + (int)below(7) - 3;
@@ -57,7 +60,7 @@ static uint16_t value_of(kind k, int any_value, uint16_t of_column, uint16_t of_
 
 static yuma_stored_rows generate_rows(owner *o, uint32_t n, uint32_t rows) {
     kind k = (kind)below(KINDS);
-    uint32_t dense = k == ANY ? below(101) : k == FULL ? 100 : k == NEARLY_FULL ? 90 : k == FEW ? 5 : 50;
+    uint32_t dense = k == ANY ? below(101) : k == FULL ? 100 : k == ALL_BUT_A_FEW ? 99 : k == NEARLY_FULL ? 90 : k == FEW ? 5 : 50;
     uint16_t of_column[MOST], of_all = (uint16_t)(1 + below(65535));
     uint8_t in[MOST], out[MOST] = {0}; /* columns, rows */
     int any_value = one_in(2), shuffled = one_in(8);
