@@ -18,7 +18,7 @@ LONG_CHUNK: Final = 1024
 """The most of them where nobody asks for progress."""
 
 LONG_ENTRIES: Final = 2**24
-"""The most weights that more than CHUNK epochs have together: some hundredths of a second, in which nothing can interrupt."""
+"""The most weights that more than CHUNK epochs of a call have together: some hundredths of a second without an interrupt."""
 
 KEPT_BYTES: Final = 2**24
 """Of bonds that are to be kept and not yet copied, those of the epochs of one call."""

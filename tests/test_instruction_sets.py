@@ -32,7 +32,8 @@ def _rows(random: np.random.Generator, n: int, rows: int, kind: str) -> yk.Spars
         values[:] = random.integers(1, 65536)
     if kind == "agreed":  # close to each other, so that the median has to look closely
         values = np.clip(random.integers(1, 60000, n)[None, :] + random.integers(-3, 4, (n, n)), 0, 65535)
-    density = {"full": 1.0, "all but a few": 0.99, "most": 0.9, "half": 0.5, "few": 0.05, "single": 0.0}.get(kind, random.random())
+    densities = {"full": 1.0, "all but a few": 0.99, "most": 0.9, "half": 0.5, "few": 0.05, "single": 0.0}
+    density = densities.get(kind, random.random())
     there = random.random((n, n)) < density
     if kind == "single":
         there[np.arange(n), random.integers(0, max(1, n // 8), n)] = True
