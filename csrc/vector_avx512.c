@@ -56,8 +56,8 @@ INLINE void low_halves(uint32_t *p, number x, number y) {
 }
 
 INLINE void low_quarters(uint16_t *p, number x, number y) {
-    const __m512i fourth = _mm512_cvtepi16_epi32(_mm256_setr_epi16(0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60));
-    __m512i low = _mm512_permutex2var_epi16((__m512i)x, _mm512_castsi256_si512(_mm512_cvtepi32_epi16(fourth)), (__m512i)y);
+    const __m256i fourth = _mm256_setr_epi16(0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60);
+    __m512i low = _mm512_permutex2var_epi16((__m512i)x, _mm512_zextsi256_si512(fourth), (__m512i)y);
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_castsi512_si256(low));
 }
 
