@@ -1,9 +1,9 @@
-"""Where the time of an epoch goes: the instructions of each function of the C kernel, counted by valgrind.
+"""Where the time of an epoch goes, by function of the C kernel: what is above one percent, of what is the kernel's.
 
     python benches/costs.py [--isa avx2] [--rules yuma2] [--shape 0]
 
-Counts do not depend on what else the machine does. A function's own instructions, of those in the kernel; the table shows
-what is above one percent. Valgrind runs no AVX-512.
+The portable path by valgrind: its instructions, a count that does not depend on what else the machine does. The vector
+paths, which valgrind cannot run as it rounds to nearest only, by Linux's perf: samples of the processor's time.
 """
 
 from __future__ import annotations
@@ -21,32 +21,42 @@ from rich.console import Console
 from rich.table import Table
 from shapes import RULES, SHAPES
 
-EPOCHS = 5
+from yuma_kernel.kernel import native
 
 PROGRAM = """
+import time
 from shapes import EMISSION, SHAPES, hyperparameters, subnet
 import yuma_kernel as yk
 shape = SHAPES[{shape}]
 state, h = subnet(shape), hyperparameters(shape, {rules!r})
-for _ in range({epochs}):
+until = time.monotonic() + {seconds}
+for epoch in range({epochs}):
     yk.epoch(state, h, emission=EMISSION)
+    if time.monotonic() > until:
+        break
 """
 
+EPOCHS = 5
+SECONDS = 3
 
-def counted(shape: int, rules: str, isa: str) -> dict[str, int]:
-    """By function of the kernel, its own instructions in an epoch."""
+
+def _run(command: list[str], isa: str) -> str:
+    here = str(Path(__file__).resolve().parent)
+    environment = {**os.environ, "YUMA_KERNEL_ISA": isa, "PYTHONPATH": here, "PYTHONMALLOC": "malloc", "LC_ALL": "C"}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def counted(shape: int, rules: str) -> dict[str, int]:
+    """By function, its own instructions in an epoch, of the portable path."""
+    program = PROGRAM.format(shape=shape, rules=rules, epochs=EPOCHS, seconds=3600)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind.out"
-        command = [
-            "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=yuma_epoch", "--quiet",
-            sys.executable, "-c", PROGRAM.format(shape=shape, rules=rules, epochs=EPOCHS),
-        ]  # fmt: skip
-        here = str(Path(__file__).resolve().parent)
-        environment = {**os.environ, "YUMA_KERNEL_ISA": isa, "PYTHONPATH": here, "PYTHONMALLOC": "malloc"}
-        subprocess.run(command, check=True, env=environment)
-        report = subprocess.run(
-            ["callgrind_annotate", "--threshold=100", str(out)], check=True, capture_output=True, text=True
-        ).stdout
+        _run(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=yuma_epoch", "--quiet",
+             sys.executable, "-c", program],
+            "portable",
+        )  # fmt: skip
+        report = _run(["callgrind_annotate", "--threshold=100", str(out)], "portable")
     costs: dict[str, int] = {}
     for line in report.splitlines():
         found = re.match(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+\S*?:(\S+)", line)
@@ -55,27 +65,41 @@ def counted(shape: int, rules: str, isa: str) -> dict[str, int]:
     return costs
 
 
+def sampled(shape: int, rules: str, isa: str) -> dict[str, int]:
+    """By function, how often the processor was found in it."""
+    program = PROGRAM.format(shape=shape, rules=rules, epochs=10**9, seconds=SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        out = f"{folder}/perf.data"
+        _run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "4000", "-o", out, sys.executable, "-c", program], isa)
+        report = _run(["perf", "report", "-q", "-i", out, "--stdio", "--no-children", "-n", "--sort", "dso,symbol"], isa)
+    found = re.findall(r"^\s*[\d.]+%\s+(\d+)\s+_yuma\S*\s+\[\.\] (\S+)", report, re.MULTILINE)
+    return {name: int(samples) for samples, name in found}
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--isa", default="avx2")
+    parser = argparse.ArgumentParser(description="Where the time of an epoch goes, by function of the C kernel.")
+    parser.add_argument("--isa", choices=native.instruction_sets(), default=native.selected_instruction_set())
     parser.add_argument("--rules", choices=list(RULES), default="yuma2")
     parser.add_argument("--shape", type=int, choices=range(len(SHAPES)), default=0)
     arguments = parser.parse_args()
-    if shutil.which("valgrind") is None:
-        print("valgrind is not here", file=sys.stderr)
+    portable = arguments.isa == "portable"
+    tool, unit = ("valgrind", "instructions") if portable else ("perf", "samples")
+    if shutil.which(tool) is None:
+        print(f"{tool} is not here", file=sys.stderr)
         return 1
-    shape = SHAPES[arguments.shape]
-    costs = counted(arguments.shape, arguments.rules, arguments.isa)
+    if portable:
+        costs = counted(arguments.shape, arguments.rules)
+    else:
+        costs = sampled(arguments.shape, arguments.rules, arguments.isa)
     total = sum(costs.values())
-    weights = shape.validators * (shape.n if shape.density == 1 else round(shape.n * shape.density))
-    out = Table(title=f"instructions of an epoch: {shape}, {arguments.rules}, {arguments.isa}")
+    out = Table(title=f"{unit} of an epoch: {SHAPES[arguments.shape]}, {arguments.rules}, {arguments.isa}")
     out.add_column("function")
-    for name in ("instructions", "a weight", "share"):
+    for name in (unit, "share"):
         out.add_column(name, justify="right")
     for name, count in sorted(costs.items(), key=lambda item: -item[1]):
         if count * 100 >= total:
-            out.add_row(name, f"{count:,}", f"{count / weights:.2f}", f"{count / total:.1%}")
-    out.add_row("all", f"{total:,}", f"{total / weights:.2f}", "")
+            out.add_row(name, f"{count:,}", f"{count / total:.1%}")
+    out.add_row("all", f"{total:,}", "")
     Console().print(out)
     return 0
 
