@@ -276,7 +276,7 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
             low[v] = either(passes, low[v], middle[v] + one);
         }
     }
-    while (some_differ(low, high, vectors)) {
+    for (int round = 0; round < 32 && some_differ(low, high, vectors); round++) { /* each halves a span below 2^32 */
         scores from[GROUP], below[GROUP], above[GROUP];
         EACH_OF(v, vectors) {
             middle[v] = low[v] + ((high[v] - low[v]) >> 1);
