@@ -13,11 +13,6 @@ uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
     return emission_share(x, emission);
 }
 
-/* Most uids have nothing of one kind, or of both. */
-static inline uint64_t part_of(int64_t x, fixed_divisor by_total, uint64_t emission) {
-    return x == 0 ? 0 : emission_share(fixed_div_by(x, by_total), emission);
-}
-
 yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
                           const int64_t *active_stake, uint64_t emission, uint64_t *server_emission,
                           uint64_t *validator_emission, uint64_t *total_emission) {
@@ -37,12 +32,13 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
             validator_emission[i] = total_emission[i] = emission_share(fallback[i], emission);
             continue;
         }
-        uint64_t server = part_of(incentive[i], by_total, emission), validator = part_of(dividends[i], by_total, emission);
+        uint64_t server = emission_share(part_of(incentive[i], by_total), emission);
+        uint64_t validator = emission_share(part_of(dividends[i], by_total), emission);
         server_emission[i] = server;
         validator_emission[i] = validator;
         total_emission[i] = incentive[i] == 0   ? validator
                             : dividends[i] == 0 ? server
-                                                : part_of(incentive[i] + dividends[i], by_total, emission);
+                                                : emission_share(part_of(incentive[i] + dividends[i], by_total), emission);
     }
     return YUMA_OK;
 }

@@ -46,6 +46,11 @@ static inline int ascending(const uint16_t *uid, size_t count) {
     return !falls;
 }
 
+/* fixed_div_by; of most uids there is nothing to divide. */
+static inline int64_t part_of(int64_t x, fixed_divisor d) {
+    return x == 0 ? 0 : fixed_div_by(x, d);
+}
+
 /* Each divided by their sum where that is not 0. None is negative, and the sum fits an int64_t. */
 static inline void divide_by_sum(uint32_t n, int64_t *values) {
     int64_t sum = 0;
@@ -54,7 +59,7 @@ static inline void divide_by_sum(uint32_t n, int64_t *values) {
     }
     fixed_divisor d = fixed_divisor_of(sum);
     for (uint32_t i = 0; i < n; i++) {
-        values[i] = values[i] == 0 ? 0 : fixed_div_by(values[i], d);
+        values[i] = part_of(values[i], d);
     }
 }
 

@@ -431,7 +431,7 @@ static int stakes(const layout *l, vector_epoch *e, const int64_t *active_stake,
     }
     const fixed_divisor by_sum = fixed_divisor_of(sum);
     for (uint32_t i = 0, r = 0; i < l->n; i++) {
-        int64_t share = active_stake[i] == 0 ? 0 : fixed_div_by(active_stake[i], by_sum);
+        int64_t share = part_of(active_stake[i], by_sum);
         total += share;
         e->validators += share != 0; /* a share is at least the stake, whose sum is at most 1 */
         if (r < l->rows && l->row[r] == i) {

@@ -21,7 +21,7 @@
 
 enum {
     SLICE = 16,
-    TOGETHER = 2,
+    TOGETHER = 2,     /* slices whose medians are found side by side */
     ACCUMULATORS = 8, /* of a row, added up at the end; at least the numbers in a vector */
     ALPHAS = 32,      /* liquid alphas are computed so many at a time */
     SCRATCH = SLICE * 2 * sizeof(uint32_t),

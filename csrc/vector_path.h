@@ -175,6 +175,7 @@ INLINE void add_to_rows(uint64_t *table, const vector_slice *s, uint32_t d, size
 
 /* ---- section 4 ------------------------------------------------------------------------------------------------------- */
 
+/* lone: a weight may be alone in its row, and ONE. */
 INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride, factor share, int lone) {
     for (uint32_t s = 0; s < slices; s++) {
         for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
