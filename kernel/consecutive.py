@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from yuma_kernel.arrays import AnyArray, I64Array
 from yuma_kernel.kernel import native
 from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import STACKED, Plan, Simulation, finished
-from yuma_kernel.types import AnyArray, I64Array, SparseRows
 
 CHUNK: Final = 64
 """Epochs in one call of the kernel, between two calls of `progress`."""

@@ -23,18 +23,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from yuma_kernel.arrays import AnyArray, BoolArray, I64Array, U16Array, U64Array
 from yuma_kernel.errors import BackendUnavailable
-from yuma_kernel.types import (
-    AnyArray,
-    BoolArray,
-    EpochResult,
-    Hyperparameters,
-    I64Array,
-    SparseRows,
-    SubnetState,
-    U16Array,
-    U64Array,
-)
+from yuma_kernel.results import EpochResult
+from yuma_kernel.rows import SparseRows
+from yuma_kernel.types import Hyperparameters, SubnetState
 
 try:
     import numba  # type: ignore[import-untyped, import-not-found, unused-ignore]

@@ -15,22 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze
 from yuma_kernel.errors import InputError
 from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.results import TRACED_ARRAYS, TRACED_ROWS, EpochResult
+from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Plan, Simulation
-from yuma_kernel.types import (
-    TRACED_ARRAYS,
-    TRACED_ROWS,
-    BoolArray,
-    EpochResult,
-    Hyperparameters,
-    I64Array,
-    SparseRows,
-    SubnetState,
-    U16Array,
-    U64Array,
-    freeze,
-)
+from yuma_kernel.types import Hyperparameters, SubnetState
 
 _thread = threading.local()
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import yuma_kernel as yk
-from yuma_kernel.types import OUTPUTS, TRACED_ARRAYS, TRACED_ROWS
+from yuma_kernel.results import OUTPUTS, TRACED_ARRAYS, TRACED_ROWS
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
 EPOCH_FILES = {"epoch.jsonl.gz": 300, "epoch_traced.jsonl.gz": 220, "epoch_pinned.jsonl.gz": 400}

@@ -21,7 +21,7 @@ import scipy.sparse
 
 import yuma_kernel as yk
 from calls import Argument, Call, calls, subnet
-from yuma_kernel.types import OUTPUTS
+from yuma_kernel.results import OUTPUTS
 
 MALFORMED: Final = int(os.environ.get("YUMA_MALFORMED", "6000"))
 """How many malformed inputs `test_malformed_inputs` makes."""

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
-from yuma_kernel.types import TRACES, integer
+from yuma_kernel.arrays import integer
+from yuma_kernel.results import TRACES
 
 N = 3
 WEIGHTS = [[(1, 5), (0, 7)], [], [(2, 0), (1, 65535)]]

@@ -1,24 +1,16 @@
 """Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit."""
 
 from yuma_kernel import stages
+from yuma_kernel.arrays import MAX_UIDS
 from yuma_kernel.epoch import BACKENDS, epoch
 from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile
 from yuma_kernel.many import epoch_many
+from yuma_kernel.results import OUTPUTS, TRACES, Difference, EpochResult
+from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Simulation, simulate
 from yuma_kernel.snapshot import Snapshot, load, save
-from yuma_kernel.types import (
-    MAX_UIDS,
-    OUTPUTS,
-    PROFILES,
-    TRACES,
-    Difference,
-    EpochResult,
-    Hyperparameters,
-    SparseRows,
-    SubnetState,
-    stake_from_rao,
-    total_stake_bits,
-)
+from yuma_kernel.stake import stake_from_rao, total_stake_bits
+from yuma_kernel.types import PROFILES, Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
 
 __version__ = "0.1.0"

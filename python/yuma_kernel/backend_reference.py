@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel import reference
+from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, I64Array, U16Array, U64Array
 from yuma_kernel.reference import Rows, epoch, ratio16
-from yuma_kernel.types import U64_MAX, AnyArray, BoolArray, I64Array, SparseRows, U16Array, U64Array
+from yuma_kernel.rows import SparseRows
 
 __all__ = ["epoch"]
 

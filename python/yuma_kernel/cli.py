@@ -16,8 +16,8 @@ from typing import Any, Final
 from yuma_kernel import __version__
 from yuma_kernel.epoch import BACKENDS, DEFAULT_BACKEND, epoch
 from yuma_kernel.errors import InputError
+from yuma_kernel.results import OUTPUTS, EpochResult
 from yuma_kernel.snapshot import Snapshot, load
-from yuma_kernel.types import OUTPUTS, EpochResult
 
 _COLUMNS: Final = ("stake_weight", "validator_trust", "consensus", "incentive", "dividends", "emission", "validator_permit")
 _HEADERS: Final = {"emission_rao": "emission (rao)", "validator_permit": "permit"}  # in the table; else the name as it is

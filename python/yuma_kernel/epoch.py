@@ -7,20 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
+from yuma_kernel.arrays import U64_MAX, BoolArray, I64Array, U16Array, U64Array, boolean, integer
 from yuma_kernel.errors import BackendUnavailable, InputError, shown
-from yuma_kernel.types import (
-    U64_MAX,
-    BoolArray,
-    EpochResult,
-    Hyperparameters,
-    I64Array,
-    SparseRows,
-    SubnetState,
-    U16Array,
-    U64Array,
-    boolean,
-    integer,
-)
+from yuma_kernel.results import EpochResult
+from yuma_kernel.rows import SparseRows
+from yuma_kernel.types import Hyperparameters, SubnetState
 
 
 class Backend(Protocol):

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Literal, cast, overload
 
+from yuma_kernel.arrays import U64_MAX, boolean, each_u64, has_items, integer
 from yuma_kernel.epoch import Backend, load_backend
 from yuma_kernel.errors import InputError
-from yuma_kernel.types import U64_MAX, EpochResult, Hyperparameters, SubnetState, boolean, each_u64, has_items, integer
+from yuma_kernel.results import EpochResult
+from yuma_kernel.types import Hyperparameters, SubnetState
 
 _MAX_THREADS = 1024
 _BATCH = 16

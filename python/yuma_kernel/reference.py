@@ -18,17 +18,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from yuma_kernel.types import (
-    U16_MAX,
-    U64_MAX,
-    EpochResult,
-    Hyperparameters,
-    I64Array,
-    SparseRows,
-    SubnetState,
-    U16Array,
-    U64Array,
-)
+from yuma_kernel.arrays import U16_MAX, U64_MAX, I64Array, U16Array, U64Array
+from yuma_kernel.results import EpochResult
+from yuma_kernel.rows import SparseRows
+from yuma_kernel.types import Hyperparameters, SubnetState
 
 Row: TypeAlias = list[tuple[int, int]]
 """(uid, value) pairs in stored order; a uid stands in it at most once."""

@@ -9,29 +9,27 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.epoch import Backend, load_backend
-from yuma_kernel.errors import InputError
-from yuma_kernel.types import (
+from yuma_kernel.arrays import (
     U64_MAX,
     AnyArray,
     BoolArray,
-    EpochResult,
-    Hyperparameters,
     I64Array,
-    SparseRows,
-    SubnetState,
     U16Array,
     U64Array,
-    _Value,
     array,
     boolean,
     each_u64,
     freeze,
     has_items,
     integer,
-    stored_rows,
-    total_stake_array,
 )
+from yuma_kernel.epoch import Backend, load_backend
+from yuma_kernel.errors import InputError
+from yuma_kernel.results import EpochResult
+from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.stake import total_stake_array
+from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.values import _Value
 
 MAX_EPOCHS: Final = 2**31 - 1
 STACKED: Final = tuple(f.name for f in fields(EpochResult) if f.name not in ("bonds", "trace"))

@@ -24,21 +24,12 @@ from typing import Any, Final, Literal, cast
 
 import numpy as np
 
+from yuma_kernel.arrays import MAX_UIDS, U64_MAX, AnyArray, array, integer
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.types import (
-    MAX_UIDS,
-    OUTPUTS,
-    U64_MAX,
-    AnyArray,
-    Hyperparameters,
-    SparseRows,
-    SubnetState,
-    _unfrozen,
-    _Value,
-    array,
-    integer,
-    stored_rows,
-)
+from yuma_kernel.results import OUTPUTS
+from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.values import _unfrozen, _Value
 
 SCHEMA: Final = 1
 

@@ -14,15 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.epoch import load_backend
-from yuma_kernel.errors import InputError
-from yuma_kernel.types import (
+from yuma_kernel.arrays import (
     U16_MAX,
     U64_MAX,
     AnyArray,
     BoolArray,
     I64Array,
-    SparseRows,
     U16Array,
     U64Array,
     _source,
@@ -30,9 +27,11 @@ from yuma_kernel.types import (
     boolean,
     freeze,
     integer,
-    stored_rows,
-    total_stake_array,
 )
+from yuma_kernel.epoch import load_backend
+from yuma_kernel.errors import InputError
+from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.stake import total_stake_array
 
 ONE: Final = 1 << 32
 """The raw bits of 1."""

@@ -8,8 +8,8 @@ from typing import cast
 
 import numpy as np
 
+from yuma_kernel.arrays import U16_MAX, U16Array, freeze, integer
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.types import U16_MAX, U16Array, freeze, integer
 
 
 def weights_to_u16(weights: object) -> tuple[U16Array, U16Array]:
