@@ -141,8 +141,10 @@ class Run:
                 plan.progress(begin + count, plan.epochs)
         last = plan.epochs - 1
         kept = plan.epochs % plan.every == 0
-        permit = self.stacked["validator_permit"][-1] if kept else self.unkept["validator_permit"][last % 2]
-        return finished(plan, plan.kept(), self.stacked, self.kept_bonds, self.bonds.rows(last), permit)
+        permit, consensus = (
+            self.stacked[name][-1] if kept else self.unkept[name][last % 2] for name in ("validator_permit", "consensus")
+        )
+        return finished(plan, plan.kept(), self.stacked, self.kept_bonds, self.bonds.rows(last), permit, consensus)
 
     def _fill(self, epochs: I64Array) -> None:
         """The structs of these epochs, whose bonds and permits are those of the epoch before unless they are given."""

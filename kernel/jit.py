@@ -46,6 +46,8 @@ U64: TypeAlias = Any
 Rows: TypeAlias = tuple[U64Array, U16Array, AnyArray]
 """indptr, uid, value."""
 
+PROFILES = frozenset({425})
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -1211,8 +1213,10 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
     return _rows(*_weights_for_bonds(_raw(weights), _raw(clipped), bonds_penalty))
 
 
-def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int) -> int:
+def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None) -> int:
     """Section 7, the block from which a registration makes stored bonds outdated; Python's integers, nothing to compile."""
+    if last_yuma_step_block is not None:
+        return min(last_yuma_step_block + 1, 2**64 - 1)
     if last_mechanism_step_block == 0:
         return max(current_block - tempo, 0)
     return min(last_mechanism_step_block + 1, 2**64 - 1)
@@ -1344,7 +1348,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
 
     # 7
     for_bonds = _weights_for_bonds(weights, clipped, h.bonds_penalty)
-    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block)
+    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, None)
     old = _old(_stored(state.bonds), registered, cutoff, h.yuma3)
     if h.yuma3 and h.liquid_alpha and median.any():
         bounds = np.uint64(h.alpha_low), np.uint64(h.alpha_high)

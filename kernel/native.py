@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,6 +23,8 @@ from yuma_kernel.simulation import Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
 
 _thread = threading.local()
+
+PROFILES: Final = frozenset({425})
 
 _CTYPES: Final[Mapping[Any, str]] = {
     np.dtype(np.bool_): "uint8_t[]",
@@ -252,12 +253,15 @@ def _outputs(n: int, room: int) -> _Outputs:
     return kept
 
 
+_STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)
+
+
 class _Given:
     """A state as C sees it. What it points to cannot change, and this keeps it alive."""
 
     def __init__(self, state: SubnetState) -> None:
         self.at = _Arguments()
-        members = {f.name: getattr(state, f.name) for f in fields(state)}
+        members = {name: getattr(state, name) for name in _STATE if name not in ("n", "owner_uid")}
         self.struct = self.at.struct("yuma_state *", **members | {"n": state.n, "owner_uid": _owner(state.owner_uid)})
         self.n, self.room = state.n, state.weights.uid.size + state.bonds.uid.size
         self.workspace = lib.yuma_workspace(state.n, state.weights.uid.size, state.bonds.uid.size)
@@ -273,12 +277,16 @@ def _given(state: SubnetState) -> _Given:
     return given
 
 
+_HYPERPARAMETERS: Final = tuple(name for name, _ in ffi.typeof("yuma_hyperparameters").fields)
+"""The members in C, which have the names of the fields in Python."""
+
+
 def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
     """A pointer to hold for as long as C has its address: where threads make it at once, what holds it keeps the last."""
     try:
         return hyperparameters._native
     except AttributeError:
-        struct = ffi.new("yuma_hyperparameters *", vars(hyperparameters))
+        struct = ffi.new("yuma_hyperparameters *", {name: getattr(hyperparameters, name) for name in _HYPERPARAMETERS})
         object.__setattr__(hyperparameters, "_native", struct)
         return struct
 
@@ -466,7 +474,7 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
     return out.rows()
 
 
-def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int) -> int:
+def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None) -> int:
     return int(lib.yuma_bonds_cutoff(current_block, tempo, last_mechanism_step_block))
 
 

@@ -64,6 +64,8 @@ def subnet() -> yk.SubnetState:
         last_mechanism_step_block=640,
         owner_uid=2,
         commit_block=[2**64 - 1, 995, 2**64 - 1, 2**64 - 1, 2**64 - 1],
+        previous_consensus=[0, 0, 0, 65535, 9000],
+        last_yuma_step_block=640,
     )
 
 
@@ -180,22 +182,22 @@ def _hyperparameters() -> dict[str, Argument]:
         "bonds_moving_average": (0, 10**6),
         "alpha_sigmoid_steepness": (-(2**15), 2**15 - 1),
         "profile": (425, 425),
+        "liquid_alpha_consensus_mode": (0, 2),
         **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "max_allowed_validators"), U16),
     }
     return {
         name: Argument("booleans", value) if isinstance(value, bool) else integers(value, spans.get(name, U64))
-        for name, value in vars(LIQUID).items()
+        for name, value in (vars(LIQUID) | {"liquid_alpha_consensus_mode": 2}).items()
     }
 
 
 def _state() -> dict[str, Argument]:
     state = subnet()
     kinds = {"weights": "stored", "bonds": "stored", "validator_permit": "booleans"}
-    optional = ("owner_uid", "commit_block")
+    spans = {"owner_uid": (0, N - 1), "previous_consensus": U16}
+    optional = ("owner_uid", "commit_block", "previous_consensus", "last_yuma_step_block")
     return {
-        name: Argument(
-            kinds.get(name, "integers"), plain(value), (0, N - 1) if name == "owner_uid" else U64, name in optional
-        )
+        name: Argument(kinds.get(name, "integers"), plain(value), spans.get(name, U64), name in optional)
         for name, value in vars(state).items()
     }
 
@@ -279,6 +281,7 @@ def calls() -> tuple[Call, ...]:
                 "validator_permit": Argument("booleans", np.stack([state.validator_permit] * 3), optional=True),
                 "current_block": integers(1361, optional=True),
                 "last_mechanism_step_block": integers(1000, optional=True),
+                "last_yuma_step_block": integers(1000, optional=True),
                 "emission": integers(10**9),
                 "every": integers(2, (1, 2**31 - 1)),
                 "bonds": Argument("booleans", True),

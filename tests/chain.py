@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import yuma_kernel as yk
+from yuma_kernel.epoch import load_backend
 from yuma_kernel.results import OUTPUTS, TRACED_ARRAYS, TRACED_ROWS
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
-EPOCH_FILES = {"epoch.jsonl.gz": 300, "epoch_traced.jsonl.gz": 220, "epoch_pinned.jsonl.gz": 400}
+EPOCH_FILES = {"epoch.jsonl.gz": 300, "epoch_traced.jsonl.gz": 220, "epoch_pinned.jsonl.gz": 400, "epoch_475.jsonl.gz": 516}
 OPERATIONS = 11_898
 
 DTYPES = {
@@ -30,6 +32,7 @@ STATE_FIELDS = (
     "last_update", "block_at_registration", "validator_permit", "current_block", "last_mechanism_step_block", "owner_uid",
     "commit_block",
 )  # fmt: skip
+STATE_FIELDS_OF_475 = ("previous_consensus", "last_yuma_step_block")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def _case(line: dict[str, Any]) -> Case:
         bonds=yk.SparseRows.from_rows(given.pop("bonds")),
         total_stake=[(bits & (2**64 - 1), bits >> 64) for bits in stake],
         **{name: given.pop(name) for name in STATE_FIELDS},
+        **{name: given.pop(name) for name in STATE_FIELDS_OF_475 if line["profile"] == 475},
     )
     # what is left of the input is the hyperparameters, all of them, and nothing else
     hyperparameters = yk.Hyperparameters(**given, profile=line["profile"])
@@ -76,6 +80,13 @@ def _case(line: dict[str, Any]) -> Case:
 def epoch_cases(name: str) -> tuple[Case, ...]:
     """The lines of an epoch file."""
     return tuple(map(_case, _lines(name)))
+
+
+def require_profiles(backend: str, name: str) -> None:
+    """Skips where the backend does not compute the profiles of an epoch file."""
+    missing = {case.hyperparameters.profile for case in epoch_cases(name)} - load_backend(backend).PROFILES
+    if missing:
+        pytest.skip(f"the backend {backend} does not compute profile {', '.join(map(str, sorted(missing)))}")
 
 
 def operations() -> dict[str, list[tuple[list[str], str]]]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
+from yuma_kernel.epoch import load_backend
 
 U16_MAX, U64_MAX = 2**16 - 1, 2**64 - 1
+
+
+def _computed_by_all() -> list[int]:
+    profiles = set(yk.PROFILES)
+    for name in yk.BACKENDS:
+        with contextlib.suppress(yk.BackendUnavailable):
+            profiles &= load_backend(name).PROFILES
+    return sorted(profiles)
+
+
+PROFILES = _computed_by_all()
 
 EDGES = sorted(
     {
@@ -53,6 +66,8 @@ def hyperparameters(draw: st.DrawFn, max_n: int = 12) -> yk.Hyperparameters:
         "tempo": draw(st.one_of(st.integers(0, 20), u64)),
         "activity_cutoff": draw(st.one_of(st.integers(0, 20), u64)),
         "commit_reveal": draw(st.booleans()),
+        "liquid_alpha_consensus_mode": draw(st.sampled_from(["current", "previous", "auto"])),
+        "profile": draw(st.sampled_from(PROFILES)),
     }
     return yk.Hyperparameters(**values)
 
@@ -94,6 +109,13 @@ def total_stakes(draw: st.DrawFn, n: int) -> list[int]:
 
 
 @st.composite
+def previous_consensus(draw: st.DrawFn, n: int) -> list[int]:
+    """Nothing, zeros alone, or any; shorter than n, of n, or longer."""
+    item = draw(st.sampled_from([st.just(0), st.sampled_from([0, 0, 65535]), u16]))
+    return draw(st.one_of(st.just([]), st.lists(item, min_size=n, max_size=n), st.lists(item, max_size=n + 3)))
+
+
+@st.composite
 def states(draw: st.DrawFn, max_n: int = 12) -> yk.SubnetState:
     """Any subnet of up to max_n uids; blocks close together, so that both sides of every mask occur, or anywhere."""
     n = draw(integers(1, max_n))
@@ -113,6 +135,8 @@ def states(draw: st.DrawFn, max_n: int = 12) -> yk.SubnetState:
         current_block=draw(block),
         last_mechanism_step_block=draw(st.one_of(st.just(0), block)),
         owner_uid=draw(st.one_of(st.none(), st.integers(0, n - 1))),
+        previous_consensus=draw(previous_consensus(n)),
+        last_yuma_step_block=draw(st.one_of(st.none(), block)),
         commit_block=draw(st.one_of(st.none(), st.lists(st.one_of(block, st.just(U64_MAX)), min_size=n, max_size=n))),
     )
 

@@ -15,6 +15,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -33,7 +34,8 @@ REAL = ("sn31_block3621600.npz", "sn15_block4769998.npz", "sn1_block6852344.npz"
 # The table of the format, written down a second time. n = 3 throughout this file.
 DOCUMENTED = {
     **dict.fromkeys(("schema", "profile", "kappa", "bonds_penalty", "alpha_low", "alpha_high"), (np.uint16, ())),
-    **dict.fromkeys(("current_block", "last_mechanism_step_block", "bonds_moving_average", "tempo"), (np.uint64, ())),
+    **dict.fromkeys(("current_block", "last_mechanism_step_block", "last_yuma_step_block"), (np.uint64, ())),
+    **dict.fromkeys(("bonds_moving_average", "tempo"), (np.uint64, ())),
     **dict.fromkeys(("activity_cutoff", "stake_threshold", "emission"), (np.uint64, ())),
     **dict.fromkeys(("yuma3", "liquid_alpha", "commit_reveal"), (np.bool_, ())),
     **dict.fromkeys(("last_update", "block_at_registration", "commit_block"), (np.uint64, (3,))),
@@ -43,12 +45,17 @@ DOCUMENTED = {
     **{f"expect_{name}": (np.uint16, (3,)) for name in ("stake_weight", "consensus", "validator_trust", "incentive")},
     **{f"expect_{name}": (np.uint64, (3,)) for name in ("server_emission", "validator_emission", "emission")},
     "expect_dividends": (np.uint16, (3,)),
+    "liquid_alpha_consensus_mode": (np.uint8, ()),
+    "previous_consensus": (np.uint16, (2,)),
     "max_allowed_validators": (np.uint16, ()),
     "alpha_sigmoid_steepness": (np.int16, ()),
     "owner_uid": (np.int32, ()),
     "total_stake": (np.uint64, (3, 2)),
     "validator_permit": (np.bool_, (3,)),
 }
+
+
+OPTIONAL = {"commit_block", "previous_consensus", "last_yuma_step_block"}
 
 
 def minimal(**changes: Any) -> yk.Snapshot:
@@ -77,11 +84,13 @@ def full() -> yk.Snapshot:
         last_mechanism_step_block=2**53 + 1,
         owner_uid=2,
         commit_block=np.array([U64, 0, 5], np.uint64),
+        previous_consensus=np.array([65535, 1], np.uint16),
+        last_yuma_step_block=U64,
     )
     hyperparameters = yk.Hyperparameters(
         kappa=65535, bonds_penalty=0, bonds_moving_average=1_000_000, yuma3=False, liquid_alpha=True, alpha_low=65535,
         alpha_high=1, alpha_sigmoid_steepness=-(2**15), max_allowed_validators=0, stake_threshold=U64, tempo=U64,
-        activity_cutoff=0, commit_reveal=False,
+        activity_cutoff=0, commit_reveal=False, liquid_alpha_consensus_mode="previous", profile=425,
     )  # fmt: skip
     result = yk.epoch(state, hyperparameters, emission=U64, backend="reference")
     return yk.Snapshot(
@@ -286,7 +295,8 @@ def test_file_is_as_documented(stored: Arrays) -> None:
     assert json.loads(str(stored["meta"]))["nested"] == {"list": [1, [2.5, None, True]], "text": "β\ud800\u0000\n"}
     assert stored["weights_uid"].tolist() == [2, 0, 1, 0]
     assert stored["total_stake"].tolist() == [[U64, 2**62], [1, 0], [0, 5]]
-    assert [int(stored[name]) for name in ("schema", "profile", "owner_uid")] == [1, 425, 2]
+    assert [int(stored[name]) for name in ("schema", "profile", "owner_uid")] == [2, 425, 2]
+    assert int(stored["liquid_alpha_consensus_mode"]) == 1
 
 
 def test_file_is_compressed(tmp_path: Path) -> None:
@@ -300,7 +310,7 @@ def test_optional_fields_are_left_out(tmp_path: Path) -> None:
     yk.save(tmp_path / "a", minimal())
     with np.load(tmp_path / "a") as file:
         assert set(file.files) == {
-            name for name in DOCUMENTED if not name.startswith("expect_") and name != "commit_block"
+            name for name in DOCUMENTED if not name.startswith("expect_") and name not in OPTIONAL
         } | {"meta"}
         assert file["owner_uid"] == -1
         assert file["meta"] == "{}"
@@ -312,11 +322,12 @@ def test_real_files(name: str, shared_data: Path, tmp_path: Path) -> None:
     yk.save(tmp_path / name, snapshot)
     assert yk.load(tmp_path / name) == snapshot
     with np.load(shared_data / name) as theirs, np.load(tmp_path / name) as ours:
-        assert sorted(theirs.files) == sorted(ours.files)
+        assert sorted([*theirs.files, "liquid_alpha_consensus_mode"]) == sorted(ours.files)  # theirs are of schema 1
+        assert (theirs["schema"], ours["schema"]) == (1, 2)
         for field in theirs.files:
             if field == "meta":
                 assert json.loads(str(theirs[field])) == json.loads(str(ours[field]))
-            else:
+            elif field != "schema":
                 assert theirs[field].dtype == ours[field].dtype
                 assert np.array_equal(theirs[field], ours[field]), field
         assert np.array_equal(snapshot.state.weights.value, theirs["weights_value"])
@@ -451,19 +462,20 @@ def test_foreign_npz(shared_data: Path) -> None:
 
 
 def test_every_field_is_missed(stored: Arrays, tmp_path: Path) -> None:
-    optional = {name for name in stored if name.startswith("expect_") and "bonds" not in name} | {"commit_block", "hotkeys"}
+    optional = {name for name in stored if name.startswith("expect_") and "bonds" not in name} | OPTIONAL | {"hotkeys"}
     for name in stored:
         path = write(tmp_path / "a", stored, **{name: None})
         if name in optional:
             loaded = yk.load(path)
             assert loaded != full()
-            assert name != "commit_block" or loaded.state.commit_block is None
+            assert name not in OPTIONAL or getattr(loaded.state, name) is None
         else:
             assert refused(path, name).rule == "missing"
 
 
 SPOILED: list[tuple[str, Any, int | None]] = [
-    ("schema", np.uint16(2), None),
+    ("schema", np.uint16(0), None),
+    ("schema", np.uint16(3), None),
     ("schema", np.int64(-1), None),
     ("schema", np.str_("1"), None),
     ("schema", np.True_, None),
@@ -543,12 +555,48 @@ def test_what_other_fields_decide(stored: Arrays, tmp_path: Path) -> None:
 
 
 def test_later_files_are_refused_for_being_later(stored: Arrays, tmp_path: Path) -> None:
-    news = {"liquid_alpha_consensus_mode": np.uint16(1), "tempo": None}
-    error = refused(write(tmp_path / "a", stored, schema=np.uint16(2), profile=np.uint16(500), **news), "schema")
-    assert "got 2" in error.rule
+    news = {"a_later_field": np.uint16(1), "tempo": None}
+    error = refused(write(tmp_path / "a", stored, schema=np.uint16(3), profile=np.uint16(500), **news), "schema")
+    assert "got 3" in error.rule
     error = refused(write(tmp_path / "b", stored, profile=np.uint16(500), **news), "profile", yk.UnsupportedProfile)
     assert "got 500" in error.rule
-    refused(write(tmp_path / "c", stored, **news), "'liquid_alpha_consensus_mode'")
+    refused(write(tmp_path / "c", stored, **news), "'a_later_field'")
+
+
+SINCE_2: dict[str, Any] = {"liquid_alpha_consensus_mode": None, "previous_consensus": None, "last_yuma_step_block": None}
+
+
+def test_schema_1_is_read(stored: Arrays, tmp_path: Path) -> None:
+    loaded = yk.load(write(tmp_path / "a", stored, schema=np.uint16(1), **SINCE_2))
+    assert (loaded.state.previous_consensus, loaded.state.last_yuma_step_block) == (None, None)
+    assert loaded.hyperparameters.profile == 425
+    result = yk.epoch(loaded.state, loaded.hyperparameters, emission=loaded.emission)
+    assert result.first_difference(loaded.expected or {}) is None
+
+
+@pytest.mark.parametrize("field", SINCE_2)
+def test_schema_1_has_none_of_the_fields_of_schema_2(stored: Arrays, tmp_path: Path, field: str) -> None:
+    others = {name: None for name in SINCE_2 if name != field}
+    refused(write(tmp_path / "a", stored, schema=np.uint16(1), **others), f"'{field}'")
+
+
+def test_schema_1_is_of_profile_425_alone(stored: Arrays, tmp_path: Path) -> None:
+    path = write(tmp_path / "a", stored, schema=np.uint16(1), profile=np.uint16(475), **SINCE_2)
+    assert "got 475" in refused(path, "profile", yk.UnsupportedProfile).rule
+
+
+def test_schema_2_has_a_mode(stored: Arrays, tmp_path: Path) -> None:
+    refused(write(tmp_path / "a", stored, liquid_alpha_consensus_mode=None), "liquid_alpha_consensus_mode")
+    refused(write(tmp_path / "b", stored, liquid_alpha_consensus_mode=np.uint8(3)), "liquid_alpha_consensus_mode")
+
+
+@pytest.mark.parametrize("known", [None, [], [7], [1, 2, 3], [1, 2, 3, 4]])
+def test_previous_consensus_of_any_length(known: list[int] | None, tmp_path: Path) -> None:
+    made = minimal()
+    state = replace(made.state, previous_consensus=known)
+    yk.save(tmp_path / "a", yk.Snapshot(state, made.hyperparameters))
+    loaded = yk.load(tmp_path / "a").state.previous_consensus
+    assert (None if loaded is None else loaded.tolist()) == known
 
 
 class Payload:

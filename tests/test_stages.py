@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import strategies
 import yuma_kernel as yk
-from chain import EPOCH_FILES, Case, epoch_cases
+from chain import EPOCH_FILES, Case, epoch_cases, require_profiles
 from yuma_kernel import reference, stages
 from yuma_kernel.stages import ONE
 
@@ -41,11 +41,16 @@ def chained(state: yk.SubnetState, h: yk.Hyperparameters, emission: int, backend
     rank = stages.rank(clipped, active_stake, **on)
     incentive = stages.incentive(rank, **on)
     for_bonds = stages.weights_for_bonds(weights, clipped, h.bonds_penalty, **on)
-    cutoff = stages.bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, **on)
+    yuma_step = state.last_yuma_step_block if h.profile >= 475 else None
+    cutoff = stages.bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, yuma_step, **on)
     old = stages.old_bonds(state.bonds, state.block_at_registration, cutoff, h.yuma3, **on)
-    if h.yuma3 and h.liquid_alpha and consensus.any():
+    selected = consensus
+    if h.profile >= 475 and state.previous_consensus is not None:
+        rules = (h.liquid_alpha_consensus_mode, h.bonds_penalty)
+        selected = stages.selected_consensus(consensus, state.previous_consensus, *rules, **on)
+    if h.yuma3 and h.liquid_alpha and selected.any():
         alphas = (h.alpha_low, h.alpha_high, h.alpha_sigmoid_steepness)
-        ema_bonds = stages.liquid_ema(for_bonds, old, consensus, *alphas, **on)
+        ema_bonds = stages.liquid_ema(for_bonds, old, selected, *alphas, **on)
     else:
         new = for_bonds if h.yuma3 else stages.new_bonds(for_bonds, active_stake, **on)
         ema_bonds = stages.ema(new, old, h.bonds_moving_average, **on)
@@ -90,6 +95,7 @@ def test_chained_stages_are_the_chains_epoch(backend: str, name: str) -> None:
             return got.first_difference(case.output) is None
         return got == yk.EpochResult(**case.output, trace=case.trace)
 
+    require_profiles(backend, name)
     assert [case.id for case in epoch_cases(name) if not is_equal(case)] == []
 
 
@@ -164,7 +170,7 @@ STAGES: dict[str, tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchS
 
 def test_every_stage_is_here() -> None:
     public = {name for name, value in vars(stages).items() if callable(value) and value.__module__ == stages.__name__}
-    assert {name for name in public if not name.startswith("_")} == {*STAGES, "to_fixed", "from_fixed"}
+    assert {name for name in public if not name.startswith("_")} == {*STAGES, "to_fixed", "from_fixed", "selected_consensus"}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -276,7 +276,7 @@ def test_hyperparameter_ranges(name: str, low: int, high: int) -> None:
 
 def test_hyperparameter_defaults_are_those_of_a_new_subnet() -> None:
     assert list(vars(yk.Hyperparameters()).values()) == [
-        32767, 65535, 900000, True, False, 45875, 58982, 1000, 128, 0, 360, 5000, True, 425,
+        32767, 65535, 900000, True, False, 45875, 58982, 1000, "auto", 128, 0, 360, 5000, True, 425,
     ]  # fmt: skip
 
 

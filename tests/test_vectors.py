@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 import yuma_kernel as yk
-from chain import EPOCH_FILES, epoch_cases
+from chain import EPOCH_FILES, epoch_cases, require_profiles
 from variants import arrays
 
 
 @pytest.mark.parametrize("name", EPOCH_FILES)
 def test_epoch(variant: str, name: str) -> None:
     backend = variant.partition("/")[0]
+    require_profiles(backend, name)
     count = 0
     for case in epoch_cases(name):
         got = yk.epoch(

@@ -3,14 +3,15 @@
 from yuma_kernel import stages
 from yuma_kernel.arrays import MAX_UIDS
 from yuma_kernel.epoch import BACKENDS, epoch
-from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile
+from yuma_kernel.errors import BackendUnavailable, InputError, NewerRuntimeWarning, UnsupportedProfile
 from yuma_kernel.many import epoch_many
+from yuma_kernel.profiles import PROFILES, Profile, profile_of
 from yuma_kernel.results import OUTPUTS, TRACES, Difference, EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Simulation, simulate
 from yuma_kernel.snapshot import Snapshot, load, save
 from yuma_kernel.stake import stake_from_rao, total_stake_bits
-from yuma_kernel.types import PROFILES, Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
 
 __version__ = "0.1.0"
@@ -26,6 +27,8 @@ __all__ = [
     "EpochResult",
     "Hyperparameters",
     "InputError",
+    "NewerRuntimeWarning",
+    "Profile",
     "Simulation",
     "Snapshot",
     "SparseRows",
@@ -34,6 +37,7 @@ __all__ = [
     "epoch",
     "epoch_many",
     "load",
+    "profile_of",
     "save",
     "simulate",
     "stages",

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel import reference
+from yuma_kernel import profiles, reference
 from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, I64Array, U16Array, U64Array
+from yuma_kernel.profiles import Mode
 from yuma_kernel.reference import Rows, epoch, ratio16
 from yuma_kernel.rows import SparseRows
 
 __all__ = ["epoch"]
+
+PROFILES = frozenset(profiles.PROFILES)
 
 
 def _list(values: AnyArray) -> list[Any]:
@@ -116,8 +119,8 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
     return _sparse(reference.weights_for_bonds(weights.to_rows(), clipped.to_rows(), ratio16(bonds_penalty)))
 
 
-def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int) -> int:
-    return reference.bonds_cutoff(current_block, tempo, last_mechanism_step_block)
+def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None) -> int:
+    return reference.bonds_cutoff(current_block, tempo, last_mechanism_step_block, last_yuma_step_block)
 
 
 def old_bonds(bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows:
@@ -152,6 +155,10 @@ def liquid_alpha(
     low, high, steepness = ratio16(alpha_low), ratio16(alpha_high), alpha_sigmoid_steepness << 32
     entries = zip(_list(consensus), _list(weight), _list(bond), strict=True)
     return _i64([reference.liquid_alpha(c, w, b, low, high, steepness) for c, w, b in entries])
+
+
+def selected_consensus(consensus: I64Array, previous_consensus: U16Array, mode: Mode, bonds_penalty: int) -> I64Array:
+    return _i64(reference.selected_consensus(_list(consensus), _list(previous_consensus), mode, bonds_penalty))
 
 
 def liquid_ema(

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 from yuma_kernel.arrays import U64_MAX, BoolArray, I64Array, U16Array, U64Array, boolean, integer
-from yuma_kernel.errors import BackendUnavailable, InputError, shown
+from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile, shown
+from yuma_kernel.profiles import Mode
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known
 
 
 class Backend(Protocol):
@@ -19,8 +20,11 @@ class Backend(Protocol):
 
     Inputs are validated, frozen and contiguous; a backend raises no InputError of its own. Arrays and rows of int64 are raw
     I32F32 bits, hyperparameters are as the chain stores them, and what is returned has no other owner. The ranges that
-    `yuma_kernel.stages` checks and states are the ranges that a backend may rely on.
+    `yuma_kernel.stages` checks and states are the ranges that a backend may rely on, and `computable` has passed.
     """
+
+    PROFILES: frozenset[int]
+    """The profiles that it computes."""
 
     def epoch(self, state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult: ...
 
@@ -55,7 +59,9 @@ class Backend(Protocol):
 
     # 7
     def weights_for_bonds(self, weights: SparseRows, clipped: SparseRows, bonds_penalty: int) -> SparseRows: ...
-    def bonds_cutoff(self, current_block: int, tempo: int, last_mechanism_step_block: int) -> int: ...
+    def bonds_cutoff(
+        self, current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None
+    ) -> int: ...
     def old_bonds(self, bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows: ...
     def new_bonds(self, weights_for_bonds: SparseRows, active_stake: I64Array) -> SparseRows: ...
     def column_normalize(self, matrix: SparseRows) -> SparseRows: ...
@@ -69,6 +75,9 @@ class Backend(Protocol):
         alpha_low: int,
         alpha_high: int,
         alpha_sigmoid_steepness: int,
+    ) -> I64Array: ...
+    def selected_consensus(
+        self, consensus: I64Array, previous_consensus: U16Array, mode: Mode, bonds_penalty: int
     ) -> I64Array: ...
     def liquid_ema(
         self,
@@ -126,6 +135,25 @@ def load_backend(name: str | None = None) -> Backend:
 _loaded: dict[str, Backend] = {}
 
 
+def computable(backend: Backend, state: SubnetState, hyperparameters: Hyperparameters) -> None:
+    """That the backend computes this profile, and that the state knows what the epoch needs.
+
+    Raises:
+        UnsupportedProfile: the backend does not compute it. InputError: naming what is not known.
+    """
+    supported(backend, hyperparameters)
+    require_known(state, hyperparameters)
+
+
+def supported(backend: Backend, hyperparameters: Hyperparameters) -> None:
+    """UnsupportedProfile where the backend does not compute the profile."""
+    if hyperparameters.profile not in backend.PROFILES:
+        computed = ", ".join(map(str, sorted(backend.PROFILES)))
+        raise UnsupportedProfile(
+            "profile", f"expected one that this backend computes, {computed}, got {hyperparameters.profile}"
+        )
+
+
 def epoch(
     state: SubnetState,
     hyperparameters: Hyperparameters,
@@ -144,11 +172,14 @@ def epoch(
         trace: whether the result also holds the raw I32F32 bits between the stages.
 
     Raises:
-        InputError: naming the argument and the rule. BackendUnavailable: the backend cannot be loaded here.
+        InputError: naming the argument and the rule, or what the state does not know and the epoch needs.
+        UnsupportedProfile: a profile that the backend does not compute. BackendUnavailable: it cannot be loaded here.
     """
     if not isinstance(state, SubnetState):
         raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
     if not isinstance(hyperparameters, Hyperparameters):
         raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
     emission = integer("emission", emission, 0, U64_MAX)
-    return load_backend(backend).epoch(state, hyperparameters, emission, boolean("trace", trace))
+    module = load_backend(backend)
+    computable(module, state, hyperparameters)
+    return module.epoch(state, hyperparameters, emission, boolean("trace", trace))

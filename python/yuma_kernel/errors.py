@@ -44,5 +44,9 @@ class UnsupportedProfile(InputError):
     """A profile of the runtime's arithmetic that this version does not compute."""
 
 
+class NewerRuntimeWarning(UserWarning):
+    """A runtime later than all that this version knows: it is computed as the latest that is known."""
+
+
 class BackendUnavailable(ImportError):
     """A known backend that cannot be loaded here; the message says how to get it."""

@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from yuma_kernel.arrays import U64_MAX, boolean, each_u64, has_items, integer
-from yuma_kernel.epoch import Backend, load_backend
+from yuma_kernel.epoch import Backend, computable, load_backend
 from yuma_kernel.errors import InputError
 from yuma_kernel.results import EpochResult
 from yuma_kernel.types import Hyperparameters, SubnetState
+
+_T = TypeVar("_T")
 
 _MAX_THREADS = 1024
 _BATCH = 16
@@ -71,19 +73,24 @@ def _count(lists: dict[str, list[object] | None]) -> int:
     return count
 
 
-def _checked(name: str, index: int, item: object, kind: type) -> None:
+def _checked(name: str, index: int, item: object, kind: type[_T]) -> _T:
     if not isinstance(item, kind):
         raise InputError(name, f"expected {kind.__name__}, got {type(item).__name__}", index)
+    return item
 
 
 class _Call:
     """One epoch of the batch: what it takes, or why it cannot be computed."""
 
-    def __init__(self, index: int, state: object, hyperparameters: object, emission: object) -> None:
+    def __init__(self, backend: Backend, index: int, state: object, hyperparameters: object, emission: object) -> None:
         self.error: InputError | None = None
         try:
-            _checked("states", index, state, SubnetState)
-            _checked("hyperparameters", index, hyperparameters, Hyperparameters)
+            known = _checked("states", index, state, SubnetState)
+            rules = _checked("hyperparameters", index, hyperparameters, Hyperparameters)
+            try:
+                computable(backend, known, rules)
+            except InputError as error:
+                raise type(error)(error.field, error.rule, index) from None
         except InputError as error:
             self.error = error
         self.state, self.hyperparameters, self.emission = state, hyperparameters, emission
@@ -155,7 +162,8 @@ def epoch_many(
         The results in the order of the inputs.
 
     Raises:
-        InputError: naming the argument and, of a sequence, the index. BackendUnavailable: as for `epoch`.
+        InputError: naming the argument, or what a state does not know, and of a sequence the index.
+        UnsupportedProfile, BackendUnavailable: as for `epoch`.
     """
     amounts = each_u64("emission", emission, None)
     if amounts is None:
@@ -173,14 +181,14 @@ def epoch_many(
         ),
         strict=True,
     )
-    calls = [_Call(index, *arguments) for index, arguments in enumerate(columns)]
+    module = load_backend(backend)
+    calls = [_Call(module, index, *arguments) for index, arguments in enumerate(columns)]
     trace, return_errors = boolean("trace", trace), boolean("return_errors", return_errors)
     workers = _available_cores() if threads is None else integer("threads", threads, 1, _MAX_THREADS)
     if not return_errors:
         for call in calls:
             if call.error is not None:
                 raise call.error
-    module = load_backend(backend)
     results: list[EpochResult | InputError | None] = [call.error for call in calls]
     good = [index for index, call in enumerate(calls) if call.error is None]
     workers = min(workers, len(good))

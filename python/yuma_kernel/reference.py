@@ -331,12 +331,15 @@ def _positive(row: Iterable[tuple[int, int]]) -> Row:
     return [(j, v) for j, v in row if v > 0]
 
 
-def bonds_cutoff(current_block: int, tempo: int, last_step: int) -> int:
+def bonds_cutoff(current_block: int, tempo: int, last_step: int, last_yuma_step: int | None) -> int:
     """`cutoff`: bonds with a uid that registered in this block or later are outdated. All u64, blocks.
 
     Args:
         last_step: the block of the last epoch, 0 where it is not known.
+        last_yuma_step: of the last epoch that was one of Yuma, which counts where it is set (section 9).
     """
+    if last_yuma_step is not None:
+        return min(last_yuma_step + 1, U64_MAX)
     return max(current_block - tempo, 0) if last_step == 0 else min(last_step + 1, U64_MAX)
 
 
@@ -403,6 +406,25 @@ def liquid_alpha(consensus: int, weight: int, bond: int, low: int, high: int, st
     exponent = mul(sdiv(steepness, -100 << 32), distance - HALF)
     sigmoid = sdiv(ONE, add(ONE, exp_safe(exponent)))
     return max(min(low + mul(sigmoid, high - low), high), low)
+
+
+def uses_previous(mode: str, bonds_penalty: int) -> bool:
+    """`use_previous`: whether liquid alpha measures against the previous consensus (section 9); bonds_penalty is a u16."""
+    return mode == "previous" or (mode == "auto" and bonds_penalty == U16_MAX)
+
+
+def selected_consensus(consensus: list[int], previous_consensus: list[int], mode: str, bonds_penalty: int) -> list[int]:
+    """The *selected* consensus S that liquid alpha measures against (section 9).
+
+    Args:
+        previous_consensus: u16, as stored, of any length; the current consensus stands in for an empty list.
+        mode: current, previous or auto.
+        bonds_penalty: u16.
+    """
+    if not uses_previous(mode, bonds_penalty) or not previous_consensus:
+        return consensus
+    stored = dict(enumerate(previous_consensus))
+    return [ratio16(stored.get(j, 0)) for j in range(len(consensus))]
 
 
 def liquid_ema(new: Rows, old: Rows, consensus: list[int], low: int, high: int, steepness: int) -> Rows:
@@ -495,9 +517,8 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
         emission: u64, rao.
         trace: whether the result also holds the raw bits between the stages.
     """
-    # Profile 425, the only one so far. Section 9: a later one differs in two arguments, the last_step of bonds_cutoff and
-    # the consensus that _ema_bonds_yuma3 hands to liquid_ema, and in nothing else below.
     h = hyperparameters
+    rules = h.rules
     owner = state.owner_uid
     last_update: list[int] = state.last_update.tolist()
     block_at_registration: list[int] = state.block_at_registration.tolist()
@@ -520,10 +541,12 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     incentives = incentive(ranks)
 
     bond_weights = weights_for_bonds(weights, clipped, ratio16(h.bonds_penalty))
-    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block)
+    last_yuma_step = state.last_yuma_step_block if rules.bonds_cutoff == "yuma_step" else None
+    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, last_yuma_step)
     kept_bonds = mask_bonds(state.bonds.to_rows(), block_at_registration, cutoff)
     if h.yuma3:
-        ema_bonds = _ema_bonds_yuma3(bond_weights, old_bonds_yuma3(kept_bonds), medians, h)
+        selected = _selected_consensus(medians, state, h) if rules.liquid_alpha == "selected" else medians
+        ema_bonds = _ema_bonds_yuma3(bond_weights, old_bonds_yuma3(kept_bonds), selected, h)
         normalized_bonds = column_normalize(ema_bonds)
         dividends = dividends_yuma3(incentives, normalized_bonds, active_stakes)
         new_bonds = ema_bonds
@@ -575,8 +598,14 @@ def _commit_block(state: SubnetState, commit_reveal: bool) -> list[int]:
     return blocks
 
 
+def _selected_consensus(consensus: list[int], state: SubnetState, h: Hyperparameters) -> list[int]:
+    # not known only where it is not read
+    previous = [] if state.previous_consensus is None else state.previous_consensus.tolist()
+    return selected_consensus(consensus, previous, h.liquid_alpha_consensus_mode, h.bonds_penalty)
+
+
 def _ema_bonds_yuma3(new: Rows, old: Rows, consensus: list[int], h: Hyperparameters) -> Rows:
-    """E of Yuma 3. Whether liquid alpha runs is decided by the current consensus, in every profile."""
+    """E of Yuma 3. The consensus that liquid alpha measures against also decides whether it runs."""
     if h.liquid_alpha and any(consensus):
         low, high = ratio16(h.alpha_low), ratio16(h.alpha_high)
         return liquid_ema(new, old, consensus, low, high, h.alpha_sigmoid_steepness << 32)

@@ -1,4 +1,4 @@
-"""Consecutive epochs of one subnet, each starting from the bonds and permits that the one before it stored."""
+"""Consecutive epochs of one subnet, each starting from the bonds, permits and consensus that the one before it stored."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from yuma_kernel.arrays import (
     has_items,
     integer,
 )
-from yuma_kernel.epoch import Backend, load_backend
+from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InputError
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known
 from yuma_kernel.values import _Value
 
 MAX_EPOCHS: Final = 2**31 - 1
@@ -48,7 +48,7 @@ class Simulation(_Value):
         stake_weight, consensus, validator_trust, incentive, dividends: uint16[K, n], proportions, 65535 for 1.
         server_emission, validator_emission, emission: uint64[K, n], rao.
         bonds: of each kept epoch the bonds that it stored, or None where they were not asked for.
-        state: the subnet as the epoch after the last one finds it: its bonds and its permits.
+        state: the subnet as the epoch after the last one finds it: its bonds, its permits and its previous consensus.
     """
 
     epochs: I64Array
@@ -94,6 +94,7 @@ class Plan:
     hyperparameters: Sequence[Hyperparameters]
     emission: Sequence[int]
     scalars: dict[str, Sequence[int]]
+    last_yuma_step_block: Sequence[int | None]
     arrays: dict[str, AnyArray | None]  # [epochs, n, ...] or, with a first axis of 1, held
     progress: Progress | None
 
@@ -122,13 +123,14 @@ def simulate(
     validator_permit: npt.ArrayLike | None = None,
     current_block: int | Sequence[int] | None = None,
     last_mechanism_step_block: int | Sequence[int] | None = None,
+    last_yuma_step_block: int | Sequence[int] | None = None,
     emission: int | Sequence[int] = 0,
     every: int = 1,
     bonds: bool = False,
     progress: Progress | None = None,
     backend: str | None = None,
 ) -> Simulation:
-    """Consecutive epochs: each finds the bonds and the permits that the one before it stored (section 8).
+    """Consecutive epochs: each finds the bonds, the permits and the consensus that the one before it stored (sections 8, 9).
 
     What is not given is held as it stands in `state`; what is given has one item for each epoch. Nothing else moves by
     itself: blocks stand still where `current_block` is not given.
@@ -141,7 +143,7 @@ def simulate(
         total_stake: uint64[epochs, n, 2], I64F64 bits.
         last_update, block_at_registration, commit_block: uint64[epochs, n], blocks.
         validator_permit: bool[epochs, n], in place of the permits that the epochs store.
-        current_block, last_mechanism_step_block: u64 for each epoch, blocks; one alone is held.
+        current_block, last_mechanism_step_block, last_yuma_step_block: u64 for each epoch, blocks; one alone is held.
         emission: u64, rao, for all epochs or for each.
         every: only every so many-th epoch is kept: those of index every - 1, 2 * every - 1, and so on.
         bonds: whether the bonds of the kept epochs are kept too. Those of the last epoch stand in `Simulation.state` anyhow.
@@ -166,6 +168,7 @@ def simulate(
     def scalars(name: str, value: object) -> tuple[int, ...]:
         return each_u64(name, value, count) or (integer(name, value, 0, U64_MAX),)
 
+    yuma_step = state.last_yuma_step_block if last_yuma_step_block is None else last_yuma_step_block
     plan = Plan(
         state=state,
         epochs=count,
@@ -181,6 +184,7 @@ def simulate(
                 ("last_mechanism_step_block", last_mechanism_step_block),
             )
         },
+        last_yuma_step_block=(None,) if yuma_step is None else scalars("last_yuma_step_block", yuma_step),
         arrays={
             "total_stake": state.total_stake[None] if total_stake is None else _stakes(total_stake, count, n),
             "last_update": stack("last_update", last_update, np.uint64),
@@ -191,6 +195,9 @@ def simulate(
         progress=_callable(progress),
     )
     module = load_backend(backend)
+    for h in plan.hyperparameters:
+        supported(module, h)
+    require_known(state, plan.hyperparameters[0])  # the other epochs find the consensus of the one before them
     run: Callable[[Plan], Simulation] | None = getattr(module, "simulate", None)
     return run(plan) if run is not None else _stepwise(plan, module)
 
@@ -267,7 +274,7 @@ def _stepwise(plan: Plan, backend: Backend) -> Simulation:
         name: np.stack(row) if row else np.empty((0, state.n), getattr(result, name).dtype) for name, row in rows.items()
     }
     assert result is not None
-    return finished(plan, kept, stacked, bonds, result.bonds, result.validator_permit)
+    return finished(plan, kept, stacked, bonds, result.bonds, result.validator_permit, result.consensus)
 
 
 def _next(plan: Plan, k: int, before: SubnetState, result: EpochResult | None) -> SubnetState:
@@ -280,6 +287,8 @@ def _next(plan: Plan, k: int, before: SubnetState, result: EpochResult | None) -
         bonds=before.bonds if result is None else result.bonds,
         validator_permit=permit,
         owner_uid=before.owner_uid,
+        previous_consensus=before.previous_consensus if result is None else result.consensus,
+        last_yuma_step_block=plan.of(plan.last_yuma_step_block, k),
         **{name: plan.array_of(name, k) for name in plan.arrays if name != "validator_permit"},  # type: ignore[arg-type]
         **{name: plan.of(items, k) for name, items in plan.scalars.items()},
     )
@@ -292,6 +301,7 @@ def finished(
     bonds: list[SparseRows],
     last_bonds: SparseRows,
     last_permit: BoolArray,
+    last_consensus: U16Array,
 ) -> Simulation:
     """The simulation of what a backend computed; the arrays have no other owner."""
     last = plan.epochs - 1
@@ -300,6 +310,8 @@ def finished(
         bonds=last_bonds,
         validator_permit=last_permit,
         owner_uid=plan.state.owner_uid,
+        previous_consensus=last_consensus,
+        last_yuma_step_block=plan.of(plan.last_yuma_step_block, last),
         **{name: plan.array_of(name, last) for name in plan.arrays if name != "validator_permit"},  # type: ignore[arg-type]
         **{name: plan.of(items, last) for name, items in plan.scalars.items()},
     )

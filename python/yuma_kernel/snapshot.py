@@ -1,4 +1,4 @@
-"""One epoch's inputs in one `.npz` file: format 1 of the snapshot specification.
+"""One epoch's inputs in one `.npz` file, as docs/snapshot.md describes it.
 
 A file comes from anywhere, so nothing in it is believed. No pickle and no `eval`: the `.npy` headers are matched by a
 pattern. No member is inflated beyond what the fields read before it make plausible, and every value passes through the
@@ -24,14 +24,16 @@ from typing import Any, Final, Literal, cast
 
 import numpy as np
 
-from yuma_kernel.arrays import MAX_UIDS, U64_MAX, AnyArray, array, integer
-from yuma_kernel.errors import InputError, shown
+from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, array, integer
+from yuma_kernel.errors import InputError, UnsupportedProfile, shown
+from yuma_kernel.profiles import MODES
 from yuma_kernel.results import OUTPUTS
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.values import _unfrozen, _Value
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""What `save` writes; `load` reads schema 1 too, which has no field of a profile later than 425."""
 
 # Bounds on what a file may hold, so that a few kilobytes cannot inflate into all of the memory. A Snapshot keeps to them
 # from its construction on: whatever could be constructed can be saved, and whatever was saved can be loaded.
@@ -54,6 +56,7 @@ _SCALARS: Final[Mapping[str, str]] = {
     "alpha_high": "<u2",
     "max_allowed_validators": "<u2",
     "alpha_sigmoid_steepness": "<i2",
+    "liquid_alpha_consensus_mode": "|u1",
     "bonds_moving_average": "<u8",
     "tempo": "<u8",
     "activity_cutoff": "<u8",
@@ -74,8 +77,9 @@ _OUTPUTS: Final[Mapping[str, str]] = {
     for name in OUTPUTS
     if name != "bonds"
 }
+_SINCE_2: Final = frozenset({"liquid_alpha_consensus_mode", "previous_consensus", "last_yuma_step_block"})
 _FIELDS: Final = frozenset(
-    [*_SCALARS, *_BY_UID, "total_stake", "commit_block", "hotkeys", "meta"]
+    [*_SCALARS, *_BY_UID, *_SINCE_2, "total_stake", "commit_block", "hotkeys", "meta"]
     + [f"expect_{name}" for name in _OUTPUTS]
     + [f"{rows}_{part}" for rows in ("weights", "bonds", "expect_bonds") for part in _ROWS]
 )
@@ -224,10 +228,10 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
     """The snapshot in the file `path`.
 
     Numbers may be stored in any integer dtype, in either byte order, as long as they fit the documented one. Fields that
-    schema 1 does not know are refused: what they would change in the epoch is unknown.
+    the file's schema does not know are refused: what they would change in the epoch is unknown.
 
     Raises:
-        InputError: the file is no snapshot of schema 1, or one that breaks a rule; `field` is the path, and where it is
+        InputError: the file is no snapshot of schema 1 or 2, or one that breaks a rule; `field` is the path, and where it is
             about one field the path, a colon and the field's name; "path" where that is no path.
         UnsupportedProfile: the same, for a runtime whose arithmetic is not computed here.
         OSError: the file cannot be read; FileNotFoundError where there is none.
@@ -268,10 +272,12 @@ def _snapshot(members: _Members) -> Snapshot:
     # The schema says what the fields mean, the profile what they compute. These come first, so that a later file is refused
     # for being later and not for a field that only it has.
     schema = integer("schema", members.scalar("schema"), 0, U64_MAX)
-    if schema != SCHEMA:
-        raise InputError("schema", f"expected {SCHEMA}, the only one that this version reads, got {schema}")
-    Hyperparameters(profile=members.scalar("profile"))
-    members.refuse_others(_FIELDS)
+    if not 1 <= schema <= SCHEMA:
+        raise InputError("schema", f"expected 1 to {SCHEMA}, which this version reads, got {schema}")
+    profile = Hyperparameters(profile=members.scalar("profile")).profile
+    if schema == 1 and profile != 425:
+        raise UnsupportedProfile("profile", f"expected 425, of which alone schema 1 has all fields, got {profile}")
+    members.refuse_others(_FIELDS if schema > 1 else _FIELDS - _SINCE_2, schema)
 
     weights = members.rows("weights", None)
     n = weights.n
@@ -283,10 +289,16 @@ def _snapshot(members: _Members) -> Snapshot:
         owner_uid=None if owner == -1 else owner,
         current_block=members.scalar("current_block"),
         last_mechanism_step_block=members.scalar("last_mechanism_step_block"),
-        **{name: members.array(name, dtype, (n,)) for name, dtype in _BY_UID.items()},
+        **{name: members.array(name, dtype, (n,)) for name, dtype in _BY_UID.items()},  # type: ignore[arg-type]
         commit_block=members.array("commit_block", "<u8", (n,)) if "commit_block" in members else None,
+        previous_consensus=members.array("previous_consensus", "<u2", (None,), U16_MAX + 1)
+        if "previous_consensus" in members
+        else None,
+        last_yuma_step_block=members.scalar("last_yuma_step_block") if "last_yuma_step_block" in members else None,
     )
-    hyperparameters = Hyperparameters(**{f.name: members.scalar(f.name) for f in fields(Hyperparameters)})
+    # what schema 1 lacks, no profile reads that it has
+    stored = (f.name for f in fields(Hyperparameters) if schema > 1 or f.name not in _SINCE_2)
+    hyperparameters = Hyperparameters(**{name: members.scalar(name) for name in stored})
 
     expected: dict[str, AnyArray | SparseRows] = {
         name: members.array(f"expect_{name}", dtype, (n,)) for name, dtype in _OUTPUTS.items() if f"expect_{name}" in members
@@ -331,11 +343,11 @@ class _Members:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def refuse_others(self, known: frozenset[str]) -> None:
+    def refuse_others(self, known: frozenset[str], schema: int) -> None:
         """InputError for the first member that is not `known`."""
         for name in self._members:
             if name not in known:
-                raise InputError(f"{name!a:.60}", f"expected only fields of schema {SCHEMA}")
+                raise InputError(f"{name!a:.60}", f"expected only fields of schema {schema}")
 
     def scalar(self, name: str) -> Any:
         """A 0-d array as its NumPy scalar; the constructors of `types` check what it is."""
@@ -455,6 +467,7 @@ def _fields(snapshot: Snapshot) -> dict[str, AnyArray]:
     state = snapshot.state
     scalars = {
         **{f.name: getattr(snapshot.hyperparameters, f.name) for f in fields(Hyperparameters)},
+        "liquid_alpha_consensus_mode": MODES.index(snapshot.hyperparameters.liquid_alpha_consensus_mode),
         "schema": SCHEMA,
         "current_block": state.current_block,
         "last_mechanism_step_block": state.last_mechanism_step_block,
@@ -468,6 +481,10 @@ def _fields(snapshot: Snapshot) -> dict[str, AnyArray]:
     out.update((name, getattr(state, name)) for name in _BY_UID)
     if state.commit_block is not None:
         out["commit_block"] = state.commit_block
+    if state.previous_consensus is not None:
+        out["previous_consensus"] = state.previous_consensus
+    if state.last_yuma_step_block is not None:
+        out["last_yuma_step_block"] = np.array(state.last_yuma_step_block, "<u8")
     if snapshot.hotkeys is not None:
         out["hotkeys"] = np.array(snapshot.hotkeys, np.str_)
     for name, value in (snapshot.expected or {}).items():

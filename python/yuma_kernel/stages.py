@@ -32,6 +32,7 @@ from yuma_kernel.epoch import load_backend
 from yuma_kernel.errors import InputError
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
+from yuma_kernel.types import consensus_mode, stored_consensus
 
 ONE: Final = 1 << 32
 """The raw bits of 1."""
@@ -276,12 +277,25 @@ def weights_for_bonds(
     return load_backend(backend).weights_for_bonds(rows, others, _u16("bonds_penalty", bonds_penalty))
 
 
-def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, *, backend: str | None = None) -> int:
-    """7, `cutoff`, u64 blocks: bonds with a uid that registered in this block or later are outdated."""
+def bonds_cutoff(
+    current_block: int,
+    tempo: int,
+    last_mechanism_step_block: int,
+    last_yuma_step_block: int | None = None,
+    *,
+    backend: str | None = None,
+) -> int:
+    """7 and 9, `cutoff`, u64 blocks: bonds with a uid that registered in this block or later are outdated.
+
+    Args:
+        current_block, tempo, last_mechanism_step_block: u64, blocks.
+        last_yuma_step_block: u64, blocks, or None where there is none, as in every profile before 475.
+    """
     return load_backend(backend).bonds_cutoff(
         _u64("current_block", current_block),
         _u64("tempo", tempo),
         _u64("last_mechanism_step_block", last_mechanism_step_block),
+        None if last_yuma_step_block is None else _u64("last_yuma_step_block", last_yuma_step_block),
     )
 
 
@@ -356,6 +370,30 @@ def liquid_alpha(
     w: I64Array = array("weight", weight, np.int64, (c.size,))
     b: I64Array = array("bond", bond, np.int64, (c.size,))
     return freeze(load_backend(backend).liquid_alpha(c, w, b, *_alphas(alpha_low, alpha_high, alpha_sigmoid_steepness)))
+
+
+def selected_consensus(
+    consensus: object,
+    previous_consensus: object,
+    liquid_alpha_consensus_mode: str | int = "auto",
+    bonds_penalty: int = 65535,
+    *,
+    backend: str | None = None,
+) -> I64Array:
+    """9, the *selected* consensus S of profile 475: int64[n], what liquid alpha measures against and what decides whether it
+    runs. Profiles before 475 take the current consensus in its place.
+
+    Args:
+        consensus: int64[n], proportions, the current one.
+        previous_consensus: u16[any], as the chain stores it; cut or padded with 0 to n. Where it is empty, the current one.
+        liquid_alpha_consensus_mode: "current", "previous" or "auto", or its number.
+        bonds_penalty: u16, which decides for "auto".
+    """
+    current = _raw("consensus", consensus, None)
+    _uids("consensus", current)
+    previous = stored_consensus(previous_consensus)
+    mode = consensus_mode("liquid_alpha_consensus_mode", liquid_alpha_consensus_mode)
+    return freeze(load_backend(backend).selected_consensus(current, previous, mode, _u16("bonds_penalty", bonds_penalty)))
 
 
 def liquid_ema(

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U64Array, array, boolean, integer
-from yuma_kernel.errors import InputError, UnsupportedProfile
+from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, array, boolean, integer
+from yuma_kernel.errors import InputError, UnsupportedProfile, shown
+from yuma_kernel.profiles import MODES, PROFILES, Mode, Profile
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.values import _Held, _unfrozen, _Value
-
-PROFILES: Final = (425,)
-"""The runtimes whose arithmetic this version computes, by spec version; section 9 says what a later one changes."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,6 +35,10 @@ class SubnetState(_Value):
         last_mechanism_step_block: uint64, blocks.
         owner_uid: below n, or None.
         commit_block: uint64[n], blocks, 2^64 - 1 where there is none; None: no live commit for any uid.
+        previous_consensus: uint16[any], proportions: what the last epoch of this mechanism stored (`ConsensusByMechanism`);
+            it is cut or padded with 0 to n when it is read. Empty where nothing is stored yet. None: not known, and an epoch
+            that needs it is refused (section 9).
+        last_yuma_step_block: uint64, blocks; None where the chain has none.
 
     Raises:
         InputError: naming the field, the index and the rule.
@@ -52,6 +54,8 @@ class SubnetState(_Value):
     last_mechanism_step_block: int = 0
     owner_uid: int | None = None
     commit_block: U64Array | None = None
+    previous_consensus: U16Array | None = None
+    last_yuma_step_block: int | None = None
 
     if TYPE_CHECKING:  # the fields say what is held; this, what is taken
 
@@ -67,6 +71,8 @@ class SubnetState(_Value):
             last_mechanism_step_block: int = 0,
             owner_uid: int | None = None,
             commit_block: npt.ArrayLike | None = None,
+            previous_consensus: npt.ArrayLike | None = None,
+            last_yuma_step_block: int | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -86,6 +92,10 @@ class SubnetState(_Value):
             last_mechanism_step_block=integer("last_mechanism_step_block", self.last_mechanism_step_block, 0, U64_MAX),
             owner_uid=None if self.owner_uid is None else integer("owner_uid", self.owner_uid, 0, n - 1),
             commit_block=None if self.commit_block is None else array("commit_block", self.commit_block, np.uint64, (n,)),
+            previous_consensus=None if self.previous_consensus is None else stored_consensus(self.previous_consensus),
+            last_yuma_step_block=None
+            if self.last_yuma_step_block is None
+            else integer("last_yuma_step_block", self.last_yuma_step_block, 0, U64_MAX),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -100,6 +110,14 @@ class SubnetState(_Value):
         return self.weights.n
 
 
+def stored_consensus(value: object) -> U16Array:
+    """u16[any]: a consensus as the chain stores it."""
+    stored = array("previous_consensus", value, np.uint16, (None,))
+    if stored.size > U16_MAX + 1:
+        raise InputError("previous_consensus", f"expected at most {U16_MAX + 1} of them, one a uid, got {stored.size}")
+    return stored
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters(_Held):
     """The hyperparameters of a subnet (section 2); the defaults are what the runtime gives a new one.
@@ -111,6 +129,9 @@ class Hyperparameters(_Held):
         yuma3, liquid_alpha: bool; liquid_alpha has no effect without yuma3.
         alpha_low, alpha_high: u16 proportions, the bounds of liquid alpha; low may be above high.
         alpha_sigmoid_steepness: i16, hundredths.
+        liquid_alpha_consensus_mode: "current", "previous" or "auto", or the number that the chain stores for it: which
+            consensus liquid alpha measures against (section 9; profiles before 475 do not read it). "auto", which a subnet
+            that never set it has, is "previous" where bonds_penalty is 65535.
         max_allowed_validators: u16.
         stake_threshold: u64, rao.
         tempo, activity_cutoff: u64, blocks.
@@ -129,6 +150,7 @@ class Hyperparameters(_Held):
     alpha_low: int = 45875
     alpha_high: int = 58982
     alpha_sigmoid_steepness: int = 1000
+    liquid_alpha_consensus_mode: Mode = "auto"
     max_allowed_validators: int = 128
     stake_threshold: int = 0
     tempo: int = 360
@@ -140,9 +162,43 @@ class Hyperparameters(_Held):
         for name, check in _HYPERPARAMETER_RULES.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
+    @property
+    def rules(self) -> Profile:
+        """What the profile computes, rule by rule."""
+        return PROFILES[self.profile]
+
+    @property
+    def selects_previous_consensus(self) -> bool:
+        """Whether liquid alpha measures against the consensus that the epoch before stored (section 9): then a state has to
+        know it."""
+        mode = self.liquid_alpha_consensus_mode
+        previous = mode == "previous" or (mode == "auto" and self.bonds_penalty == U16_MAX)
+        return previous and self.liquid_alpha and self.yuma3 and self.rules.liquid_alpha == "selected"
+
+
+def require_known(state: SubnetState, hyperparameters: Hyperparameters) -> None:
+    """InputError where the epoch needs what the state does not know."""
+    if state.previous_consensus is None and hyperparameters.selects_previous_consensus:
+        raise InputError(
+            "previous_consensus",
+            f"not known, and liquid alpha of profile {hyperparameters.profile} measures against it here (mode "
+            f"{hyperparameters.liquid_alpha_consensus_mode}, bonds_penalty {hyperparameters.bonds_penalty}): pass what the "
+            "chain stores as ConsensusByMechanism, which is the consensus of this mechanism's last epoch, or an empty array "
+            "where nothing is stored yet",
+        )
+
 
 def _range(low: int, high: int) -> Callable[[str, object], int]:
     return lambda name, value: integer(name, value, low, high)
+
+
+def consensus_mode(name: str, value: object) -> Mode:
+    """One of `MODES`, by name or by the number that the chain stores."""
+    if isinstance(value, str):
+        if value not in MODES:
+            raise InputError(name, f"expected one of {', '.join(MODES)}, got {shown(value)}")
+        return MODES[MODES.index(value)]
+    return MODES[integer(name, value, 0, len(MODES) - 1)]
 
 
 def _profile(name: str, value: object) -> int:
@@ -152,11 +208,12 @@ def _profile(name: str, value: object) -> int:
     return profile
 
 
-_HYPERPARAMETER_RULES: Final[Mapping[str, Callable[[str, object], int]]] = {
+_HYPERPARAMETER_RULES: Final[Mapping[str, Callable[[str, object], object]]] = {
     **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "max_allowed_validators"), _range(0, U16_MAX)),
     **dict.fromkeys(("stake_threshold", "tempo", "activity_cutoff"), _range(0, U64_MAX)),
     **dict.fromkeys(("yuma3", "liquid_alpha", "commit_reveal"), boolean),
     "bonds_moving_average": _range(0, 1_000_000),
     "alpha_sigmoid_steepness": _range(-(2**15), 2**15 - 1),
+    "liquid_alpha_consensus_mode": consensus_mode,
     "profile": _profile,
 }
