@@ -593,7 +593,8 @@ def test_schema_2_has_a_mode(stored: Arrays, tmp_path: Path) -> None:
 @pytest.mark.parametrize("known", [None, [], [7], [1, 2, 3], [1, 2, 3, 4]])
 def test_previous_consensus_of_any_length(known: list[int] | None, tmp_path: Path) -> None:
     made = minimal()
-    state = replace(made.state, previous_consensus=known)
+    stored = None if known is None else np.array(known, np.uint16)
+    state = replace(made.state, previous_consensus=stored)
     yk.save(tmp_path / "a", yk.Snapshot(state, made.hyperparameters))
     loaded = yk.load(tmp_path / "a").state.previous_consensus
     assert (None if loaded is None else loaded.tolist()) == known
