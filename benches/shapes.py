@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def using(variant: str) -> Iterator[str]:
         native.select_instruction_sets()
 
 
-RULES: dict[str, dict[str, bool]] = {
+RULES: dict[str, dict[str, Any]] = {
     "yuma2": {"yuma3": False},
     "yuma3": {"yuma3": True},
     "liquid": {"yuma3": True, "liquid_alpha": True},

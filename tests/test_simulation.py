@@ -28,7 +28,9 @@ def stepwise(
         state = replace(state, **changes)
         result = yk.epoch(state, h, emission=emission, backend=backend)
         results.append(result)
-        state = replace(state, bonds=result.bonds, validator_permit=result.validator_permit)
+        state = replace(
+            state, bonds=result.bonds, validator_permit=result.validator_permit, previous_consensus=result.consensus
+        )
     return results, state
 
 
@@ -84,6 +86,7 @@ def test_given(backend: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> Non
             "validator_permit": permits[k],
             "current_block": blocks[k],
             "last_mechanism_step_block": blocks[k] - 3,
+            "last_yuma_step_block": blocks[k] - 2,
             **{name: rows[k] for name, rows in dates.items()},
         }
         for k in range(epochs)
@@ -96,6 +99,7 @@ def test_given(backend: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> Non
         "validator_permit": permits,
         "current_block": blocks,
         "last_mechanism_step_block": np.array(blocks) - 3,
+        "last_yuma_step_block": np.array(blocks) - 2,
         "emission": emissions,
         **dates,
     }
