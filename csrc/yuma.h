@@ -73,6 +73,17 @@ typedef struct {
     const uint16_t *value;  /* [indptr[n]] */
 } yuma_stored_rows;
 
+/* What yuma_rows_from_dense takes and makes, for one matrix after the other. */
+typedef struct {
+    const yuma_stored_rows *others;
+    uint32_t count;
+    const uint16_t *uids;
+    const uint16_t *const *dense; /* of each matrix */
+    uint32_t *indptr;             /* what the last one was made into, and so the next two */
+    uint16_t *uid;
+    uint16_t *value;
+} yuma_dense_rows;
+
 /* n rows of raw I32F32 bits. */
 typedef struct {
     uint32_t *indptr;
@@ -178,6 +189,20 @@ YUMA_API yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,
                                    const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission,
                                    yuma_result *results, uint32_t room, uint32_t isa, void *workspace,
                                    size_t workspace_size, uint32_t *done);
+
+/* The rows of a dense matrix of u16, dense[r][j] the entry of the row of uids[r]: those that are not 0, in ascending order. uids:
+ * `count` of them, ascending, and dense their rows of n values each. The rows of all other uids are those of `others`, trusted to
+ * be well formed, or empty where it is null. uid, value: room for count * n entries and those that are taken of others. Each
+ * entry of dense is read once: a matrix that another thread changes meanwhile gives rows that are well formed all the same. */
+YUMA_API yuma_status yuma_rows_from_dense(uint32_t n, const yuma_stored_rows *others, uint32_t count, const uint16_t *uids,
+                                          const uint16_t *dense, uint32_t *indptr, uint16_t *uid, uint16_t *value);
+
+/* Epochs that have nothing to do with each other, as yuma_simulate computes them from states that name their bonds and permits;
+ * the weights of states[k] are not read, but made out of weights->dense[k] in the memory that stands there beside it. */
+YUMA_API yuma_status yuma_variants(uint32_t count, const yuma_state *states,
+                                   const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission,
+                                   yuma_result *results, const yuma_dense_rows *weights, uint32_t room, uint32_t isa,
+                                   void *workspace, size_t workspace_size, uint32_t *done);
 
 /* Everything section 2 asks of the inputs, matrices included: YUMA_OK, or the first rule that is broken. The arrays must
  * be readable for the lengths that n and the last indptr state. */

@@ -435,6 +435,127 @@ static void test_simulate(void) {
           YUMA_ERROR_NULL);
 }
 
+/* Every way in which the entries of two rows may be there or not, in matrices of less than a block of columns, of one and of
+ * more; the rows of all others are held, or empty. Memory of just the size that is asked for, so that a sanitizer sees more. */
+static void test_rows_from_dense(void) {
+    static const uint32_t sizes[] = {1, 2, 3, 5, 31, 32, 33, 63, 64, 65, 100};
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++) {
+        uint32_t n = sizes[z], taken = n < 3 ? 1 : 3;
+        for (int density = 0; density <= 8; density++) {
+            uint16_t uids[3] = {0, (uint16_t)(n / 2), (uint16_t)(n - 1)};
+            uint32_t indptr[101], held_indptr[101], expected;
+            uint16_t *dense = malloc(taken * n * sizeof *dense), held_uid[100], held_value[100];
+            held_indptr[0] = 0;
+            for (uint32_t i = 0; i < n; i++) { /* one entry in every row */
+                held_uid[i] = (uint16_t)((i + 1) % n);
+                held_value[i] = (uint16_t)(i + 7);
+                held_indptr[i + 1] = i + 1;
+            }
+            for (uint32_t k = 0; k < taken * n; k++) {
+                dense[k] = random_bits() % 8 < (uint64_t)density ? (uint16_t)(random_bits() % 65535 + 1) : 0;
+            }
+            for (int held = 0; held < 2; held++) {
+                yuma_stored_rows others = {held_indptr, held_uid, held_value};
+                size_t room = taken * n + (held ? n - taken : 0);
+                uint16_t *uid = malloc(room * sizeof *uid), *value = malloc(room * sizeof *value);
+                CHECK(yuma_rows_from_dense(n, held ? &others : NULL, taken, uids, dense, indptr, uid, value) == YUMA_OK);
+                expected = 0;
+                for (uint32_t i = 0; i < n; i++) {
+                    CHECK(indptr[i] == expected);
+                    uint32_t r = 0;
+                    while (r < taken && uids[r] != i) {
+                        r++;
+                    }
+                    for (uint32_t j = 0; r < taken && j < n; j++) {
+                        if (dense[r * n + j] != 0) {
+                            CHECK(uid[expected] == j && value[expected] == dense[r * n + j]);
+                            expected++;
+                        }
+                    }
+                    if (r == taken && held) {
+                        CHECK(uid[expected] == held_uid[i] && value[expected] == held_value[i]);
+                        expected++;
+                    }
+                }
+                CHECK(indptr[n] == expected);
+                free(uid);
+                free(value);
+            }
+            free(dense);
+        }
+    }
+    uint32_t indptr[5];
+    uint16_t uid[8], value[8], dense[8] = {0}, uids[2] = {1, 2}, again[2] = {1, 1}, beyond[2] = {1, 4};
+    CHECK(yuma_rows_from_dense(4, NULL, 0, NULL, NULL, indptr, uid, value) == YUMA_OK && indptr[4] == 0);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, uids, dense, indptr, uid, value) == YUMA_OK && indptr[4] == 0);
+    CHECK(yuma_rows_from_dense(0, NULL, 0, uids, dense, indptr, uid, value) == YUMA_ERROR_N);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, again, dense, indptr, uid, value) == YUMA_ERROR_UID);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, beyond, dense, indptr, uid, value) == YUMA_ERROR_UID);
+    CHECK(yuma_rows_from_dense(1, NULL, 2, uids, dense, indptr, uid, value) == YUMA_ERROR_UID);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, NULL, dense, indptr, uid, value) == YUMA_ERROR_NULL);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, uids, NULL, indptr, uid, value) == YUMA_ERROR_NULL);
+    CHECK(yuma_rows_from_dense(4, NULL, 2, uids, dense, NULL, uid, value) == YUMA_ERROR_NULL);
+}
+
+/* Variants in one call are those of one call after the other from rows that were made before. */
+static void test_variants(void) {
+    enum { COUNT = 4, ROOM = N * N + BONDS };
+    static unsigned char workspace[100000];
+    subnet s, one, all[COUNT];
+    yuma_state states[COUNT];
+    yuma_result results[COUNT];
+    const yuma_hyperparameters *rules[COUNT];
+    uint64_t emission[COUNT];
+    uint16_t dense[COUNT][2 * N], uids[2] = {0, 2}, uid[3][N * N], value[3][N * N], bonds_uid[ROOM], bonds_value[ROOM];
+    const uint16_t *given[COUNT];
+    uint32_t indptr[2][N + 1], done = 9;
+    make_subnet(&s);
+    for (int k = 0; k < COUNT; k++) {
+        make_subnet(&all[k]);
+        states[k] = s.state;
+        states[k].weights = (yuma_stored_rows){NULL, NULL, NULL};
+        rules[k] = &s.hyperparameters;
+        emission[k] = 1000000007 + (uint64_t)k;
+        results[k] = all[k].result;
+        results[k].bonds_uid = bonds_uid; /* of nobody's interest here: one memory for all */
+        results[k].bonds_value = bonds_value;
+        for (int e = 0; e < 2 * N; e++) {
+            dense[k][e] = (uint16_t)(random_bits() % 3 * 9000);
+        }
+        given[k] = dense[k];
+    }
+    yuma_dense_rows weights = {&s.state.weights, 2, uids, given, indptr[0], uid[0], value[0]};
+    CHECK(yuma_variants(COUNT, states, rules, emission, results, &weights, ROOM, YUMA_ISA_ANY, workspace, sizeof workspace,
+                        &done) == YUMA_OK);
+    CHECK(done == COUNT);
+    for (int k = 0; k < COUNT; k++) {
+        make_subnet(&one);
+        CHECK(yuma_rows_from_dense(N, &s.state.weights, 2, uids, dense[k], indptr[1], uid[1], value[1]) == YUMA_OK);
+        one.state.weights = (yuma_stored_rows){indptr[1], uid[1], value[1]};
+        one.result.bonds_uid = uid[2];
+        one.result.bonds_value = value[2];
+        CHECK(yuma_check(&one.state, &one.hyperparameters) == YUMA_OK);
+        CHECK(yuma_epoch(&one.state, &one.hyperparameters, emission[k], &one.result, NULL, YUMA_ISA_ANY, workspace,
+                         sizeof workspace) == YUMA_OK);
+        CHECK(memcmp(all[k].rao, one.rao, sizeof s.rao) == 0 && memcmp(all[k].shares, one.shares, sizeof s.shares) == 0);
+    }
+    CHECK(yuma_variants(COUNT, states, rules, emission, results, &weights, 1, YUMA_ISA_ANY, workspace, sizeof workspace, &done) ==
+          YUMA_ERROR_ROOM);
+    CHECK(done == 0);
+    states[2].validator_permit = NULL; /* there is none before it */
+    CHECK(yuma_variants(COUNT, states, rules, emission, results, &weights, ROOM, YUMA_ISA_ANY, workspace, sizeof workspace,
+                        &done) == YUMA_ERROR_NULL);
+    CHECK(done == 2);
+    uids[1] = N;
+    CHECK(yuma_variants(COUNT, states, rules, emission, results, &weights, ROOM, YUMA_ISA_ANY, workspace, sizeof workspace,
+                        &done) == YUMA_ERROR_UID);
+    CHECK(yuma_variants(COUNT, states, rules, emission, results, NULL, ROOM, YUMA_ISA_ANY, workspace, sizeof workspace, &done) ==
+          YUMA_ERROR_NULL);
+    CHECK(yuma_variants(0, NULL, NULL, NULL, NULL, NULL, 0, YUMA_ISA_ANY, NULL, 0, &done) == YUMA_OK && done == 0);
+    CHECK(yuma_variants(1, states, rules, emission, results, &weights, ROOM, YUMA_ISA_ANY, workspace, sizeof workspace, NULL) ==
+          YUMA_ERROR_NULL);
+}
+
 static int has_environment(void) {
     volatile double one = 1, less = 0x1p-60;
     fesetround(FE_DOWNWARD);
@@ -744,6 +865,8 @@ int main(int count, char **arguments) {
     test_uidset();
     test_epoch();
     test_simulate();
+    test_rows_from_dense();
+    test_variants();
     test_available();
     if (has_environment()) {
         test_environment();
