@@ -187,7 +187,7 @@ class Layout:
         found = storage(data, PALLET)
         entries: dict[str, Entry] = {}
         changed: dict[str, str] = {}
-        for name, known in (TABLE | LATER).items():
+        for name, known in {**TABLE, **LATER}.items():
             if name not in found:
                 changed[name] = "the runtime has no such item"
             elif _same_encoding(known, found[name]):

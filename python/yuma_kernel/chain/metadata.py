@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from yuma_kernel.chain.errors import ContentError
 from yuma_kernel.chain.hashing import HASHERS
@@ -53,7 +53,7 @@ def storage(data: bytes, pallet: str) -> Mapping[str, Entry]:
         name = cursor.text()
         stored = _storage(cursor, version) if cursor.boolean() else []
         if name == pallet:  # whatever follows is about calls, events and other pallets
-            return {item: _entry(types, *parts) for item, *parts in stored}
+            return {item.name: _entry(types, item) for item in stored}
         _rest_of_pallet(cursor, version)
     raise ContentError(f"expected a pallet {pallet}, which the metadata do not have")
 
@@ -170,7 +170,18 @@ def _enum_deprecation(cursor: Cursor) -> None:
             raise ContentError(f"expected a deprecation of 1 or 2, got {kind}")
 
 
-def _storage(cursor: Cursor, version: int) -> list[tuple[str, tuple[int, ...], int | None, int, int, bytes]]:
+class _Stored(NamedTuple):
+    """An item as the metadata have it; types by number."""
+
+    name: str
+    hashers: tuple[int, ...]
+    key: int | None
+    value: int
+    modifier: int
+    default: bytes
+
+
+def _storage(cursor: Cursor, version: int) -> list[_Stored]:
     cursor.text()  # the prefix, which is the pallet's name
     out = []
     for _ in range(cursor.count()):
@@ -183,30 +194,24 @@ def _storage(cursor: Cursor, version: int) -> list[tuple[str, tuple[int, ...], i
         _skip_texts(cursor)
         if version >= 16:
             _item_deprecation(cursor)
-        out.append((name, hashers, key, value, modifier, default))
+        out.append(_Stored(name, hashers, key, value, modifier, default))
     return out
 
 
-def _entry(
-    types: Mapping[int, tuple[str, Any]],
-    hashers: tuple[int, ...],
-    key: int | None,
-    value: int,
-    modifier: int,
-    default: bytes,
-) -> Entry:
-    if any(hasher >= len(_HASHERS) for hasher in hashers):
-        raise ContentError(f"expected hashers below {len(_HASHERS)}, got {list(hashers)}")
+def _entry(types: Mapping[int, tuple[str, Any]], item: _Stored) -> Entry:
+    if any(hasher >= len(_HASHERS) for hasher in item.hashers):
+        raise ContentError(f"expected hashers below {len(_HASHERS)}, got {list(item.hashers)}", item=shown(item.name))
     keys: tuple[str, ...] = ()
-    if key is not None:
-        if len(hashers) == 1:
-            keys = (_spelled(types, key),)
+    if item.key is not None:
+        if len(item.hashers) == 1:
+            keys = (_spelled(types, item.key),)
         else:
-            kind, parts = types.get(key, ("", ()))
-            if kind != "tuple" or len(parts) != len(hashers):
-                raise ContentError(f"expected a tuple of {len(hashers)} keys, one a hasher")
+            kind, parts = types.get(item.key, ("", ()))
+            if kind != "tuple" or len(parts) != len(item.hashers):
+                raise ContentError(f"expected a tuple of {len(item.hashers)} keys, one a hasher", item=shown(item.name))
             keys = tuple(_spelled(types, part) for part in parts)
-    return Entry(tuple(_HASHERS[h] for h in hashers), keys, _spelled(types, value), modifier == 0, default)
+    hashers = tuple(_HASHERS[hasher] for hasher in item.hashers)
+    return Entry(hashers, keys, _spelled(types, item.value), item.modifier == 0, item.default)
 
 
 def _rest_of_pallet(cursor: Cursor, version: int) -> None:

@@ -117,12 +117,14 @@ def decode(type_name: str, data: bytes) -> Any:
 def decoder(type_name: str) -> Decoder:
     """What reads one value of the type from a cursor."""
     tokens = _TOKEN.findall(type_name)
-    if "".join(tokens).replace(" ", "") != type_name.replace(" ", ""):
-        raise ContentError(f"expected a type, got {shown(type_name)}")
-    read, rest = _parsed(tokens)
-    if rest:
-        raise ContentError(f"expected a type, got {shown(type_name)}")
-    return read
+    if "".join(tokens).replace(" ", "") == type_name.replace(" ", ""):
+        try:
+            read, rest = _parsed(tokens)
+        except (IndexError, ValueError):  # it ends before it should
+            rest = tokens
+        if not rest:
+            return read
+    raise ContentError(f"expected a type, got {shown(type_name)}")
 
 
 def _parsed(tokens: list[str]) -> tuple[Decoder, list[str]]:
