@@ -81,7 +81,11 @@ yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const y
     return merge_rows(n, weights, clipped, bonds_penalty, towards, result, workspace, workspace_size);
 }
 
-uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block) {
+uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block,
+                           const uint64_t *last_yuma_step_block) {
+    if (last_yuma_step_block != NULL) {
+        return saturating_add(*last_yuma_step_block, 1);
+    }
     if (last_mechanism_step_block == 0) {
         return current_block > tempo ? current_block - tempo : 0;
     }

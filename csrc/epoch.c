@@ -1,10 +1,11 @@
 /* Sections 3 to 8 of the law, composed. */
 #include "memory.h"
+#include "profile.h"
 #include "stages.h"
 #include "vector.h"
 
 size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds) {
-    uint64_t size = (uint64_t)40 * weights + (uint64_t)40 * bonds + (uint64_t)200 * n + 1024;
+    uint64_t size = (uint64_t)40 * weights + (uint64_t)40 * bonds + (uint64_t)216 * n + 1024;
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
@@ -32,6 +33,8 @@ const char *yuma_status_text(yuma_status status) {
         return "a stake is negative, or the sum leaves I64F64";
     case YUMA_ERROR_ROOM:
         return "there is no room for the bonds";
+    case YUMA_ERROR_PREVIOUS:
+        return "the previous consensus is not known";
     }
     return "unknown status";
 }
@@ -60,10 +63,11 @@ static yuma_status check_scalars(const yuma_state *state, const yuma_hyperparame
     REQUIRE(state->total_stake != NULL && state->last_update != NULL && state->block_at_registration != NULL &&
                 state->validator_permit != NULL,
             YUMA_ERROR_NULL);
-    /* A later profile (section 9) differs in the liquid alpha's consensus and in the cutoff: here it would be let in, and
-     * in bonds_stage told apart. */
-    REQUIRE(h->profile == YUMA_PROFILE_425, YUMA_ERROR_PROFILE);
+    const profile_rules *rules = yuma_rules_of(h->profile);
+    REQUIRE(rules != NULL, YUMA_ERROR_PROFILE);
     REQUIRE(h->bonds_moving_average <= 1000000, YUMA_ERROR_RANGE);
+    REQUIRE(rules->liquid_alpha == LIQUID_CURRENT || h->liquid_alpha_consensus_mode <= YUMA_CONSENSUS_AUTO, YUMA_ERROR_RANGE);
+    REQUIRE(!yuma_selects_previous(rules, h) || state->previous_consensus != NULL, YUMA_ERROR_PREVIOUS);
     return YUMA_OK;
 }
 
@@ -123,16 +127,20 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     return YUMA_OK;
 }
 
-/* What stands between the stages, in the workspace. 7 arrays of 8 n bytes; the matrices are taken when they are needed. */
+/* What stands between the stages, in the workspace. 7 or 8 arrays of 8 n bytes; the matrices are taken when they are
+ * needed. */
 typedef struct {
     uint32_t n;
+    const profile_rules *rules;
     arena memory; /* what is left: the workspace of the stages */
     int64_t *stake, *active_stake, *consensus, *validator_trust, *rank, *incentive, *dividends;
+    int64_t *previous; /* P of section 9 where that is what liquid alpha measures against, else null */
 } working;
 
 static yuma_status working_begin(working *w, uint32_t n, void *workspace, size_t size) {
     w->n = n;
     w->memory = arena_of(workspace, size);
+    w->previous = NULL;
     int64_t **arrays[] = {&w->stake, &w->active_stake, &w->consensus, &w->validator_trust,
                           &w->rank,  &w->incentive,    &w->dividends};
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
@@ -161,15 +169,6 @@ static yuma_status store_bonds(uint32_t n, const yuma_rows *bonds, yuma_result *
                             result->bonds_value);
 }
 
-static int any(uint32_t n, const int64_t *values) {
-    for (uint32_t i = 0; i < n; i++) {
-        if (values[i] != 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Section 7. weights_for_bonds is used up. */
 static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_hyperparameters *h,
                                yuma_rows *weights_for_bonds, yuma_result *result, yuma_trace *trace) {
@@ -179,13 +178,14 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     TRY(take_rows(w, old_entries, &old));
     TRY(take_rows(w, old_entries + weights_for_bonds->indptr[n], &ema));
 
-    uint64_t cutoff = yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block);
+    uint64_t cutoff = yuma_epoch_cutoff(w->rules, state, h);
     TRY(yuma_old_bonds(n, &state->bonds, state->block_at_registration, cutoff, h->yuma3, &old, REST(w)));
     if (!h->yuma3) {
         TRY(yuma_new_bonds(n, weights_for_bonds, w->active_stake, REST(w)));
     }
-    if (h->yuma3 && h->liquid_alpha && any(n, w->consensus)) {
-        TRY(yuma_liquid_ema(n, weights_for_bonds, &old, w->consensus, fixed_ratio16(h->alpha_low),
+    const int64_t *selected = w->previous != NULL ? w->previous : w->consensus;
+    if (h->yuma3 && h->liquid_alpha && any_nonzero(n, selected)) {
+        TRY(yuma_liquid_ema(n, weights_for_bonds, &old, selected, fixed_ratio16(h->alpha_low),
                             fixed_ratio16(h->alpha_high), (int64_t)h->alpha_sigmoid_steepness * YUMA_ONE, &ema, REST(w)));
     } else {
         TRY(yuma_ema(n, yuma_bonds_alpha(h->bonds_moving_average), weights_for_bonds, &old, &ema, REST(w)));
@@ -262,6 +262,7 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
             YUMA_ERROR_WORKSPACE);
     working w;
     TRY(working_begin(&w, n, workspace, workspace_size));
+    w.rules = yuma_rules_of(h->profile);
 
     /* 3 */
     TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
@@ -269,12 +270,19 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
     TRY(yuma_permits(n, w.stake, h->max_allowed_validators, state->owner_uid, result->validator_permit, REST(&w)));
     TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
 
+    /* 9 */
+    if (yuma_selects_previous(w.rules, h) && state->previous_consensus_length != 0) {
+        w.previous = arena_take(&w.memory, n, sizeof *w.previous);
+        REQUIRE(w.previous != NULL, YUMA_ERROR_WORKSPACE);
+        yuma_previous_shares(n, state->previous_consensus, state->previous_consensus_length, w.previous);
+    }
+
     /* 4 to 7 */
     int done = 0;
     const vector_path *path = wants_rows(trace) ? NULL : yuma_vector_path(isa);
     if (path != NULL) {
-        vector_shares shares = {w.active_stake, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
-        TRY(yuma_vector_epoch(path, state, h, &shares, result, REST(&w), &done));
+        vector_shares shares = {w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
+        TRY(yuma_vector_epoch(path, w.rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {
         TRY(portable_stages(&w, state, h, result, wants_rows(trace) ? trace : NULL));
@@ -316,6 +324,10 @@ yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_
         if (state.bonds.indptr == NULL) {
             const yuma_result *before = &results[k - 1];
             state.bonds = (yuma_stored_rows){before->bonds_indptr, before->bonds_uid, before->bonds_value};
+            if (state.previous_consensus == NULL) {
+                state.previous_consensus = before->consensus;
+                state.previous_consensus_length = state.n;
+            }
         }
         if (state.validator_permit == NULL) {
             state.validator_permit = results[k - 1].validator_permit;

@@ -51,6 +51,15 @@ static inline int64_t part_of(int64_t x, fixed_divisor d) {
     return x == 0 ? 0 : fixed_div_by(x, d);
 }
 
+static inline int any_nonzero(uint32_t n, const int64_t *values) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Each divided by their sum where that is not 0. None is negative, and the sum fits an int64_t. */
 static inline void divide_by_sum(uint32_t n, int64_t *values) {
     int64_t sum = 0;

@@ -181,7 +181,7 @@ static uint64_t full_memory(const layout *l, uint64_t lines) {
     uint64_t pieces = 16 * ARENA_ALIGNMENT, slot = sizeof *l->weights + sizeof *l->bonds + sizeof *l->present;
     uint64_t row = SCRATCH + 2 * ACCUMULATORS * sizeof(uint64_t) + 2 * sizeof(uint32_t) + sizeof(uint16_t) + sizeof(double);
     return pieces + SCRATCH_REST + lines * (SLICE * slot + sizeof *l->kept) + (l->rows + 1) * row +
-           (uint64_t)l->slices * SLICE * 3 * sizeof(double);
+           (uint64_t)l->slices * SLICE * 4 * sizeof(double);
 }
 
 /* Decides what stands where, and takes the memory for it; 0 where there is not enough. A full layout costs its slots, a ragged
@@ -538,9 +538,13 @@ static void store_ragged(const layout *l, yuma_result *result, uint32_t *next) {
 /* Sections 4 to 7 up to the sums by row and column; the rounding mode is downward. */
 static int compute(layout *l, vector_epoch *e, const vector_path *path, const dates *d, const vector_shares *shares,
                    arena *memory) {
-    double *consensus, *rank, *incentive; /* by place */
+    double *consensus, *selected, *rank, *incentive; /* by place */
     uint64_t places = (uint64_t)l->slices * SLICE;
     TAKE(consensus, places);
+    selected = consensus;
+    if (e->liquid && shares->previous != NULL) {
+        TAKE(selected, places);
+    }
     TAKE(rank, places);
     TAKE(incentive, places);
     if (!load(l, path, d, memory)) {
@@ -591,10 +595,17 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
     for (uint32_t p = 0; p < places; p++) {
         incentive[p] = p < l->columns ? (double)shares->incentive[l->column[p]] / 4294967296.0 : 0;
     }
+    if (selected != consensus) { /* a place of no column has no weight and no bond */
+        some = any_nonzero(l->n, shares->previous);
+        for (uint32_t p = 0; p < places; p++) {
+            selected[p] = p < l->columns ? (double)shares->previous[l->column[p]] : 0;
+        }
+    }
     e->liquid = e->liquid && some;
     for (uint32_t s = 0; s < l->slices; s++) {
         vector_slice slice = slice_of(l, s);
-        path->bonds(e, &slice, consensus + s * SLICE, incentive + s * SLICE, rank + s * SLICE);
+        uint32_t at = s * SLICE;
+        path->bonds(e, &slice, consensus + at, selected + at, incentive + at, rank + at);
     }
     return 1;
 }
@@ -609,7 +620,7 @@ static int rounds_downward(void) {
     return below < one;
 }
 
-yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, const yuma_hyperparameters *h,
+yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done) {
     arena rest = arena_of(workspace, workspace_size), *memory = &rest;
@@ -629,7 +640,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, 
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;
     dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, 0,
-               yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block)};
+               yuma_epoch_cutoff(rules, state, h)};
     for (uint32_t j = 0; j < l.n; j++) {
         d.latest = d.registered[j] > d.latest ? d.registered[j] : d.latest;
     }

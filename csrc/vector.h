@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "profile.h"
 #include "yuma.h"
 
 enum {
@@ -91,8 +92,9 @@ typedef struct {
     void (*clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]);
     /* Section 7: alpha of `count` distances d, a multiple of ALPHAS, in place. */
     void (*alphas)(const vector_epoch *e, double *distance, size_t count);
-    /* Section 7: adds to dividends; the bonds to store. incentive: / 2^32. rank: of Yuma 2. */
-    void (*bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE],
+    /* Section 7: adds to dividends; the bonds to store. selected: what liquid alpha measures against. incentive: / 2^32. rank:
+     * of Yuma 2. */
+    void (*bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], const double selected[SLICE],
                   const double incentive[SLICE], const double rank[SLICE]);
     /* Section 8: the uids and values that are kept, of which there are at most `room`; how many. */
     uint32_t (*pack)(const vector_row *row, uint16_t *uid, uint16_t *value, uint32_t room);
@@ -117,12 +119,13 @@ int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h);
 /* What stands between section 3 and section 8 of an epoch. */
 typedef struct {
     const int64_t *active_stake;
+    const int64_t *previous; /* what liquid alpha measures against where it is not the current consensus, else null */
     int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
 } vector_shares;
 
 /* Sections 4 to 7. *done is 0, and nothing written that counts, where the portable path has to compute: liquid alpha over
  * rows out of order or with a slope above VECTOR_SLOPE, no memory for the layout, no downward rounding. */
-yuma_status yuma_vector_epoch(const vector_path *path, const yuma_state *state, const yuma_hyperparameters *h,
+yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done);
 

@@ -762,14 +762,19 @@ INLINE number liquid_weight(const vector_epoch *e, const vector_slice *s, size_t
 }
 
 /* The alphas of the liquid EMA by slot, in `alpha`. */
-INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const columns *c, double *alpha) {
+INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const columns *c, const double *selected,
+                          double *alpha) {
     uint32_t depth = s->depth;
+    number from[GROUP];
+    EACH(v) {
+        from[v] = load(selected + v * LANES);
+    }
     size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
     for (uint32_t d = 0; d < depth; d++) {
         EACH(v) {
-            number consensus = c->consensus[v], b, w = liquid_weight(e, s, slots_of(c, d, v), consensus, &b);
+            number b, w = liquid_weight(e, s, slots_of(c, d, v), c->consensus[v], &b);
             mask bought = w >= b;
-            number distance = most(where(bought, w - consensus) + where(~bought, b - w), splat(0));
+            number distance = most(where(bought, w - from[v]) + where(~bought, b - w), splat(0));
             store(alpha + d * (size_t)WIDE + v * LANES, distance);
         }
     }
@@ -800,7 +805,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
 }
 
 static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const double consensus[SLICE],
-                        const double incentive[SLICE], const double rank[SLICE]) {
+                        const double selected[SLICE], const double incentive[SLICE], const double rank[SLICE]) {
     const vector_epoch e = *given; /* what is stored does not change them, which of what is pointed to no compiler knows */
     const vector_slice s = *of;
     double old[SLICE] = {0};
@@ -826,7 +831,7 @@ static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const
         const int clipped = e.penalty == 1 && ones == 0, ragged = s.rows != NULL;
         if (e.yuma3) {
             if (e.liquid) {
-                liquid_alphas(given, of, &c, e.scratch);
+                liquid_alphas(given, of, &c, selected + lane, e.scratch);
             }
             ragged ? bonds_yuma3(&e, &s, &c, clipped, 1) : bonds_yuma3(&e, &s, &c, clipped, 0);
         } else if (clipped) {

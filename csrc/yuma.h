@@ -39,8 +39,16 @@ extern "C" {
 
 enum {
     YUMA_MAX_UIDS = 32767,
-    YUMA_PROFILE_425 = 425, /* the runtime with spec version 425 */
+    YUMA_PROFILE_425 = 425, /* the runtimes with spec versions 423 to 445 */
+    YUMA_PROFILE_475 = 475, /* 452 to 475 */
     YUMA_NO_OWNER = -1
+};
+
+/* Section 9, the modes of the consensus that liquid alpha measures against, as the chain stores them. */
+enum {
+    YUMA_CONSENSUS_CURRENT = 0,
+    YUMA_CONSENSUS_PREVIOUS = 1,
+    YUMA_CONSENSUS_AUTO = 2 /* the previous one where bonds_penalty is 65535 */
 };
 
 /* Instruction sets, as bits of a mask. All give the same results. */
@@ -63,7 +71,8 @@ typedef enum {
     YUMA_ERROR_INDPTR,    /* indptr does not start at 0, or decreases */
     YUMA_ERROR_UID,       /* a uid not below n, or twice in a row */
     YUMA_ERROR_STAKE,     /* a negative stake, or a sum that leaves I64F64 */
-    YUMA_ERROR_ROOM       /* no room for the bonds of an epoch */
+    YUMA_ERROR_ROOM,      /* no room for the bonds of an epoch */
+    YUMA_ERROR_PREVIOUS   /* the previous consensus is not known, and liquid alpha measures against it */
 } yuma_status;
 
 /* n rows of u16 values as the chain stores them; read only. */
@@ -104,6 +113,11 @@ typedef struct {
     const uint8_t *validator_permit;       /* [n] */
     uint64_t current_block;
     uint64_t last_mechanism_step_block;
+    /* Section 9, read by profile 475. What the last epoch of this mechanism stored: of any length, 0 where nothing is stored
+     * yet. Null: not known, and an epoch that measures against it is refused. */
+    const uint16_t *previous_consensus;
+    uint32_t previous_consensus_length;
+    const uint64_t *last_yuma_step_block; /* of one number; null for none */
 } yuma_state;
 
 /* Section 2, the scalars that the subnet's owner or the chain sets. */
@@ -118,10 +132,11 @@ typedef struct {
     uint16_t alpha_low;
     uint16_t alpha_high;
     int16_t alpha_sigmoid_steepness; /* hundredths */
-    uint16_t profile;                /* YUMA_PROFILE_425 */
+    uint16_t profile;                /* a YUMA_PROFILE */
     uint8_t yuma3;
     uint8_t liquid_alpha;
     uint8_t commit_reveal;
+    uint8_t liquid_alpha_consensus_mode; /* a YUMA_CONSENSUS; read by profile 475 */
 } yuma_hyperparameters;
 
 /* Section 8: what is stored. Every pointer is required. */
@@ -161,7 +176,7 @@ typedef struct {
 /* ---- the epoch ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of workspace that yuma_epoch needs for n uids and matrices of so many entries, and that is enough for any stage
- * whose matrices together have no more entries: 40 a weight and a bond + 200 a uid + 1024. SIZE_MAX where that does not fit
+ * whose matrices together have no more entries: 40 a weight and a bond + 216 a uid + 1024. SIZE_MAX where that does not fit
  * a size_t. A workspace needs no alignment and no initial content. */
 YUMA_API size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds);
 
@@ -181,7 +196,8 @@ YUMA_API yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparamet
                                 size_t workspace_size);
 
 /* Consecutive epochs, states[k] and hyperparameters[k] into results[k]. Where the indptr of a state's bonds is null, those are
- * the bonds that the epoch before stored, and where its validator_permit is null, the permits: not in states[0]. Every result
+ * the bonds that the epoch before stored, and where its previous_consensus is null too, that is the consensus that it stored;
+ * where its validator_permit is null, the permits: not in states[0]. Every result
  * has room for `room` bonds; the bonds and permits that an epoch reads must not be where it writes its own. Stops at the first
  * epoch that yuma_epoch refuses, with its status, or whose weights and bonds together are more than room, with
  * YUMA_ERROR_ROOM. *done: the epochs that were computed; always written. */
@@ -294,7 +310,9 @@ YUMA_API yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights
                                             int64_t bonds_penalty, yuma_rows *result, void *workspace,
                                             size_t workspace_size);
 
-YUMA_API uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block);
+/* last_yuma_step_block: null for none, as in every profile before 475. */
+YUMA_API uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block,
+                                    const uint64_t *last_yuma_step_block);
 
 /* The old bonds B: outdated ones out, then as Yuma 2 or Yuma 3 reads them. old: room for the entries of bonds. */
 YUMA_API yuma_status yuma_old_bonds(uint32_t n, const yuma_stored_rows *bonds, const uint64_t *block_at_registration,
@@ -318,6 +336,13 @@ YUMA_API int64_t yuma_bonds_alpha(uint64_t bonds_moving_average);
 /* ema(new, old). alpha and all values: within [0, YUMA_ONE]. ema: room for the entries of both. */
 YUMA_API yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bonds, const yuma_rows *old_bonds,
                               yuma_rows *ema, void *workspace, size_t workspace_size);
+
+/* Section 9: the selected consensus, which liquid alpha measures against in profile 475 in place of the current one, and
+ * which decides whether it runs. previous_consensus: `length` stored proportions, null where they are not known; read where
+ * the mode selects them. selected may be consensus. */
+YUMA_API yuma_status yuma_selected_consensus(uint32_t n, const int64_t *consensus, const uint16_t *previous_consensus,
+                                             uint32_t length, uint8_t liquid_alpha_consensus_mode,
+                                             uint16_t bonds_penalty, int64_t *selected);
 
 /* alpha(c, w, b): any operands. steepness: raw bits of the hundredths. */
 YUMA_API int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bond, int64_t alpha_low,

@@ -46,8 +46,10 @@ _STATES: Final = _members(
     owner_uid=np.int32,
     current_block=np.uint64,
     last_mechanism_step_block=np.uint64,
+    previous_consensus_length=np.uint32,
     **{f"{rows}__{part}": _POINTER for rows in ("weights", "bonds") for part in _ROWS},
     **dict.fromkeys(("total_stake", "last_update", "block_at_registration", "commit_block", "validator_permit"), _POINTER),
+    **dict.fromkeys(("previous_consensus", "last_yuma_step_block"), _POINTER),
 )
 _RESULTS: Final = _members("yuma_result", **dict.fromkeys((*STACKED, *(f"bonds_{part}" for part in _ROWS)), _POINTER))
 
@@ -116,7 +118,7 @@ class Run:
         self.stacked = _stacked(len(plan.kept()), self.n)
         # of epochs that are not kept; two rows by turns, as an epoch reads the permits of the one before it
         self.unkept = {name: np.empty((2, self.n), native.DTYPES[name]) for name in STACKED}
-        self.last_permit = 0  # where it is, of the epoch before the chunk
+        self.last_permit = self.last_consensus = 0  # where they are, of the epoch before the chunk
 
         self.states, self.results = ffi.new("yuma_state[]", self.chunk), ffi.new("yuma_result[]", self.chunk)
         self.given = np.frombuffer(ffi.buffer(self.states), _STATES)
@@ -124,6 +126,8 @@ class Run:
         self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", self.chunk), ffi.new("uint64_t[]", self.chunk)
         self.done = ffi.new("uint32_t *")
         self.weights = {part: np.array([_address(getattr(rows, part)) for rows in plan.weights], _POINTER) for part in _ROWS}
+        steps = plan.last_yuma_step_block
+        self.yuma_steps = None if steps[0] is None else np.array(steps, np.uint64)
         self.scalars = {name: np.array(items, np.uint64) for name, items in plan.scalars.items()}
         self.given["n"], self.given["owner_uid"] = self.n, native._owner(plan.state.owner_uid)
         self.held = [native._hyperparameters(h) for h in plan.hyperparameters]
@@ -137,6 +141,7 @@ class Run:
             self._fill(np.arange(begin, begin + count))
             self._compute(begin, count)
             self.last_permit = int(self.taken["validator_permit"][count - 1])
+            self.last_consensus = int(self.taken["consensus"][count - 1])
             if plan.progress is not None:
                 plan.progress(begin + count, plan.epochs)
         last = plan.epochs - 1
@@ -160,6 +165,10 @@ class Run:
                 self.given[name][part_of] = 0
             else:
                 self.given[name][part_of] = _address(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
+        self.given["previous_consensus"][part_of] = 0
+        steps = self.yuma_steps
+        if steps is not None:
+            self.given["last_yuma_step_block"][part_of] = _address(steps) + (epochs * 8 if steps.size > 1 else 0)
         begin, end = int(epochs[0]), int(epochs[-1]) + 1
         if len(plan.hyperparameters) > 1:
             self.rules[0:count] = self.held[begin:end]
@@ -178,14 +187,20 @@ class Run:
             self.taken[f"bonds_{part}"][at : at + epochs.size] = addresses
 
     def _carry(self, at: int, epoch: int) -> None:
-        """The first epoch of a call finds its bonds and permits named: those of the epoch before, if there is one."""
+        """The first epoch of a call finds its bonds, permits and previous consensus named: those of the epoch before,
+        if there is one."""
         plan = self.plan
         if epoch == 0:
             bonds = {part: _address(getattr(plan.state.bonds, part)) for part in _ROWS}
             permit = _address(plan.state.validator_permit)
+            first = native._given(plan.state).struct
+            self.given["previous_consensus"][at] = int(ffi.cast("uintptr_t", first.previous_consensus))
+            self.given["previous_consensus_length"][at] = first.previous_consensus_length
         else:
             bonds = {part: int(found[0]) for part, found in self.bonds.addresses(np.array([epoch - 1])).items()}
             permit = self.last_permit if at == 0 else int(self.taken["validator_permit"][at - 1])
+            consensus = self.last_consensus if at == 0 else int(self.taken["consensus"][at - 1])
+            self.given["previous_consensus"][at], self.given["previous_consensus_length"][at] = consensus, self.n
         for part, address in bonds.items():
             self.given[f"bonds__{part}"][at] = address
         if plan.arrays["validator_permit"] is None:

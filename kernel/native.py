@@ -17,6 +17,7 @@ import numpy as np
 from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze
 from yuma_kernel.errors import InputError
 from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.profiles import MODES, Mode
 from yuma_kernel.results import TRACED_ARRAYS, TRACED_ROWS, EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Plan, Simulation
@@ -24,7 +25,7 @@ from yuma_kernel.types import Hyperparameters, SubnetState
 
 _thread = threading.local()
 
-PROFILES: Final = frozenset({425})
+PROFILES: Final = frozenset({425, 475})
 
 _CTYPES: Final[Mapping[Any, str]] = {
     np.dtype(np.bool_): "uint8_t[]",
@@ -254,6 +255,10 @@ def _outputs(n: int, room: int) -> _Outputs:
 
 
 _STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)
+"""The members in C, which have the names of the fields in Python but for those that `_Given` converts."""
+
+_NOTHING_STORED: Final = np.zeros(1, np.uint16)
+"""For C a pointer that is not null, which would say that it is not known; nothing is read of it."""
 
 
 class _Given:
@@ -261,8 +266,15 @@ class _Given:
 
     def __init__(self, state: SubnetState) -> None:
         self.at = _Arguments()
-        members = {name: getattr(state, name) for name in _STATE if name not in ("n", "owner_uid")}
-        self.struct = self.at.struct("yuma_state *", **members | {"n": state.n, "owner_uid": _owner(state.owner_uid)})
+        previous, yuma_step = state.previous_consensus, state.last_yuma_step_block
+        otherwise = {
+            "owner_uid": _owner(state.owner_uid),
+            "previous_consensus": _NOTHING_STORED if previous is not None and previous.size == 0 else previous,
+            "previous_consensus_length": 0 if previous is None else previous.size,
+            "last_yuma_step_block": None if yuma_step is None else np.array([yuma_step], np.uint64),
+        }
+        members = {name: otherwise[name] if name in otherwise else getattr(state, name) for name in _STATE}
+        self.struct = self.at.struct("yuma_state *", **members)
         self.n, self.room = state.n, state.weights.uid.size + state.bonds.uid.size
         self.workspace = lib.yuma_workspace(state.n, state.weights.uid.size, state.bonds.uid.size)
 
@@ -278,7 +290,7 @@ def _given(state: SubnetState) -> _Given:
 
 
 _HYPERPARAMETERS: Final = tuple(name for name, _ in ffi.typeof("yuma_hyperparameters").fields)
-"""The members in C, which have the names of the fields in Python."""
+"""The members in C, which have the names of the fields in Python; the mode is a number here and a name there."""
 
 
 def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
@@ -286,7 +298,9 @@ def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
     try:
         return hyperparameters._native
     except AttributeError:
-        struct = ffi.new("yuma_hyperparameters *", {name: getattr(hyperparameters, name) for name in _HYPERPARAMETERS})
+        members = {name: getattr(hyperparameters, name) for name in _HYPERPARAMETERS}
+        members["liquid_alpha_consensus_mode"] = MODES.index(hyperparameters.liquid_alpha_consensus_mode)
+        struct = ffi.new("yuma_hyperparameters *", members)
         object.__setattr__(hyperparameters, "_native", struct)
         return struct
 
@@ -475,7 +489,8 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
 
 
 def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None) -> int:
-    return int(lib.yuma_bonds_cutoff(current_block, tempo, last_mechanism_step_block))
+    yuma_step = ffi.NULL if last_yuma_step_block is None else ffi.new("uint64_t *", last_yuma_step_block)
+    return int(lib.yuma_bonds_cutoff(current_block, tempo, last_mechanism_step_block, yuma_step))
 
 
 def old_bonds(bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows:
@@ -525,6 +540,14 @@ def liquid_alpha(
     alphas = _alphas(alpha_low, alpha_high, alpha_sigmoid_steepness)
     _run(lib.yuma_liquid_alphas, alpha.size, consensus, weight, bond, *alphas, alpha)
     return alpha
+
+
+def selected_consensus(consensus: I64Array, previous_consensus: U16Array, mode: Mode, bonds_penalty: int) -> I64Array:
+    out = np.empty(consensus.size, np.int64)
+    stored = previous_consensus if previous_consensus.size else _NOTHING_STORED
+    rules = (previous_consensus.size, MODES.index(mode), bonds_penalty)
+    _run(lib.yuma_selected_consensus, out.size, consensus, stored, *rules, out)
+    return out
 
 
 def liquid_ema(

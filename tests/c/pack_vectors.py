@@ -3,10 +3,11 @@
 All integers are little-endian, and every array stands after its length in 4 bytes.
 
 * 8 bytes `YUMAVEC1`, then the number of epochs and the number of operations, 4 bytes each.
-* An epoch: the id; the scalars of STATE and HYPERPARAMETERS and the emission, 8 bytes each; the arrays of UIDS; the rows of
-  `weights` and `bonds`; the arrays of OUTPUTS and the rows of `bonds`; 1 byte, whether a trace follows; then the arrays of
-  TRACED_ARRAYS and the rows of TRACED_ROWS. `owner_uid` is -1 for none, `commit_block` empty for none, a `total_stake` two
-  words, the low one first. Rows are three arrays: indptr in 4 bytes, uid in 2, value in 2, or in 8 where they are traced.
+* An epoch: the id; the scalars of STATE and HYPERPARAMETERS and the emission, 8 bytes each; the arrays of UIDS and of KNOWN,
+  of which `last_yuma_step_block` is empty for none; the rows of `weights` and `bonds`; the arrays of OUTPUTS and the rows of
+  `bonds`; 1 byte, whether a trace follows; then the arrays of TRACED_ARRAYS and the rows of TRACED_ROWS. `owner_uid` is -1
+  for none, `commit_block` empty for none, a `total_stake` two words, the low one first. Rows are three arrays: indptr in 4
+  bytes, uid in 2, value in 2, or in 8 where they are traced.
 * An operation: its name; the number of operands in 4 bytes; the operands and the result, each an array of words: two for a
   number, its 128 bits in two's complement, the low word first.
 
@@ -25,15 +26,17 @@ from pathlib import Path
 from typing import Any
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
-EPOCHS = ("epoch.jsonl.gz", "epoch_traced.jsonl.gz", "epoch_pinned.jsonl.gz")
+EPOCHS = ("epoch.jsonl.gz", "epoch_traced.jsonl.gz", "epoch_pinned.jsonl.gz", "epoch_475.jsonl.gz")
 
 STATE = ("owner_uid", "current_block", "last_mechanism_step_block")
 HYPERPARAMETERS = (
     "tempo", "activity_cutoff", "stake_threshold", "bonds_moving_average", "max_allowed_validators", "kappa",
     "bonds_penalty", "alpha_low", "alpha_high", "alpha_sigmoid_steepness", "profile",
-    "yuma3", "liquid_alpha", "commit_reveal",
+    "yuma3", "liquid_alpha", "commit_reveal", "liquid_alpha_consensus_mode",
 )  # fmt: skip
+MODES = ("current", "previous", "auto")
 UIDS = {"total_stake": "Q", "last_update": "Q", "block_at_registration": "Q", "commit_block": "Q", "validator_permit": "B"}
+KNOWN = {"previous_consensus": "H", "last_yuma_step_block": "Q"}
 OUTPUTS = {
     **dict.fromkeys(("active", "validator_permit"), "B"),
     **dict.fromkeys(("stake_weight", "consensus", "incentive", "dividends", "validator_trust"), "H"),
@@ -75,9 +78,14 @@ def epoch(line: dict[str, Any]) -> bytes:
     given["owner_uid"] = -1 if given["owner_uid"] is None else given["owner_uid"]
     given["total_stake"] = [word for bits in given["total_stake"] for word in words(int(bits))]
     given["commit_block"] = given["commit_block"] or []
+    given["liquid_alpha_consensus_mode"] = MODES.index(given.get("liquid_alpha_consensus_mode", "auto"))
+    yuma_step = given.get("last_yuma_step_block")
+    given["last_yuma_step_block"] = [] if yuma_step is None else [yuma_step]
+    given.setdefault("previous_consensus", [])
     packed = [text(line["id"])]
     packed += [scalar(given.pop(name)) for name in (*STATE, *HYPERPARAMETERS, "emission")]
     packed += [array(code, given.pop(name)) for name, code in UIDS.items()]
+    packed += [array(code, given.pop(name)) for name, code in KNOWN.items()]
     packed += [rows("H", given.pop(name)) for name in ("weights", "bonds")]
     packed += [array(code, output.pop(name)) for name, code in OUTPUTS.items()]
     packed += [rows("H", output.pop("bonds")), struct.pack("<B", bool(trace))]
@@ -87,7 +95,7 @@ def epoch(line: dict[str, Any]) -> bytes:
     assert not given
     assert not output
     assert not trace
-    assert line.keys() <= {"id", "profile", "input", "output", "trace"}
+    assert line.keys() <= {"id", "profile", "input", "output", "trace", "tags"}
     return b"".join(packed)
 
 

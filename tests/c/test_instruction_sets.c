@@ -155,6 +155,17 @@ static void generate(unsigned long number, vector *e) {
     s->validator_permit = permit;
     s->current_block = 110;
     s->last_mechanism_step_block = (uint64_t)PICK(0, 100);
+    uint32_t known = (uint32_t)PICK(0, 1, (int)n, (int)n, (int)n, (int)n + 2);
+    uint16_t *previous = own(o, known + 1, sizeof *previous);
+    uint64_t *yuma_step = own(o, 1, sizeof *yuma_step);
+    uint32_t zeros = below(101);
+    for (uint32_t i = 0; i < known; i++) {
+        previous[i] = percent(zeros) ? 0 : one_in(3) ? (uint16_t)(65535 / n) : (uint16_t)below(65536);
+    }
+    *yuma_step = 90 + below(20);
+    s->previous_consensus = previous;
+    s->previous_consensus_length = known;
+    s->last_yuma_step_block = one_in(2) ? yuma_step : NULL;
 
     yuma_hyperparameters *h = &e->hyperparameters;
     int any = (int)below(65536);
@@ -169,7 +180,8 @@ static void generate(unsigned long number, vector *e) {
     h->alpha_high = (uint16_t)PICK(0, 58982, 58982, 65535);
     h->alpha_sigmoid_steepness =
         (int16_t)(one_in(8) ? PICK(-32768, -2801, 2801, 32767) : PICK(-2800, -1000, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800));
-    h->profile = YUMA_PROFILE_425;
+    h->profile = (uint16_t)PICK(YUMA_PROFILE_425, YUMA_PROFILE_475, YUMA_PROFILE_475);
+    h->liquid_alpha_consensus_mode = (uint8_t)below(3);
     h->yuma3 = percent(70);
     h->liquid_alpha = percent(60);
     h->commit_reveal = one_in(2);

@@ -377,7 +377,7 @@ static void test_epoch(void) {
 }
 
 /* Epochs after each other in one call are those of one call after the other, each reading what the one before it stored. */
-static void test_simulate(void) {
+static void test_simulate(uint16_t profile) {
     enum { EPOCHS = 5, ROOM = 16 };
     subnet s, steps[EPOCHS], all[EPOCHS];
     yuma_state states[EPOCHS];
@@ -387,8 +387,13 @@ static void test_simulate(void) {
     static unsigned char workspace[100000];
     uint16_t uid[2][EPOCHS][ROOM], value[2][EPOCHS][ROOM];
     make_subnet(&s);
+    s.hyperparameters.profile = profile;
+    s.hyperparameters.liquid_alpha_consensus_mode = YUMA_CONSENSUS_PREVIOUS;
+    s.state.previous_consensus = s.shares[0]; /* nothing stored yet */
     for (int k = 0; k < EPOCHS; k++) {
         make_subnet(&steps[k]);
+        steps[k].hyperparameters = s.hyperparameters;
+        steps[k].state.previous_consensus = s.state.previous_consensus;
         make_subnet(&all[k]);
         steps[k].result.bonds_uid = uid[0][k];
         steps[k].result.bonds_value = value[0][k];
@@ -399,6 +404,9 @@ static void test_simulate(void) {
             const yuma_result *before = &steps[k - 1].result;
             steps[k].state.bonds = (yuma_stored_rows){before->bonds_indptr, before->bonds_uid, before->bonds_value};
             steps[k].state.validator_permit = before->validator_permit;
+            steps[k].state.previous_consensus = before->consensus;
+            steps[k].state.previous_consensus_length = N;
+            states[k].previous_consensus = NULL;
             states[k].bonds = (yuma_stored_rows){NULL, NULL, NULL};
             states[k].validator_permit = NULL;
         }
@@ -769,8 +777,8 @@ static void test_environment(void) {
 }
 
 static void test_workspace(void) {
-    CHECK(yuma_workspace(256, 16384, 16384) == 80 * 16384 + 200 * 256 + 1024);
-    uint64_t most = (uint64_t)80 * UINT32_MAX + (uint64_t)200 * 32767 + 1024;
+    CHECK(yuma_workspace(256, 16384, 16384) == 80 * 16384 + 216 * 256 + 1024);
+    uint64_t most = (uint64_t)80 * UINT32_MAX + (uint64_t)216 * 32767 + 1024;
     CHECK(yuma_workspace(32767, UINT32_MAX, UINT32_MAX) == (most > SIZE_MAX ? SIZE_MAX : most));
 }
 
@@ -793,12 +801,69 @@ static void test_workspace(void) {
         }                                     \
     } while (0)
 
+/* An epoch that measures liquid alpha against the previous consensus, of which it knows that none is stored. */
+static void previous(subnet *s) {
+    s->hyperparameters.profile = YUMA_PROFILE_475;
+    s->hyperparameters.liquid_alpha_consensus_mode = YUMA_CONSENSUS_PREVIOUS;
+    s->state.previous_consensus = s->shares[0];
+}
+
+static void test_selected_consensus(void) {
+    const int64_t consensus[3] = {7, 0, YUMA_ONE};
+    const uint16_t stored[4] = {65535, 1, 0, 9}, zeros[3] = {0};
+    int64_t got[3];
+    struct {
+        uint8_t mode;
+        uint16_t penalty;
+        const uint16_t *previous;
+        uint32_t length;
+        int64_t selected[3];
+    } cases[] = {
+        {YUMA_CONSENSUS_CURRENT, 65535, stored, 3, {7, 0, YUMA_ONE}},
+        {YUMA_CONSENSUS_CURRENT, 65535, NULL, 0, {7, 0, YUMA_ONE}},
+        {YUMA_CONSENSUS_PREVIOUS, 0, stored, 3, {YUMA_ONE, 65537, 0}},
+        {YUMA_CONSENSUS_PREVIOUS, 0, stored, 4, {YUMA_ONE, 65537, 0}},
+        {YUMA_CONSENSUS_PREVIOUS, 0, stored, 1, {YUMA_ONE, 0, 0}},
+        {YUMA_CONSENSUS_PREVIOUS, 0, stored, 0, {7, 0, YUMA_ONE}},
+        {YUMA_CONSENSUS_PREVIOUS, 0, zeros, 3, {0, 0, 0}},
+        {YUMA_CONSENSUS_AUTO, 65535, stored, 3, {YUMA_ONE, 65537, 0}},
+        {YUMA_CONSENSUS_AUTO, 65534, stored, 3, {7, 0, YUMA_ONE}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        CHECK(yuma_selected_consensus(3, consensus, cases[k].previous, cases[k].length, cases[k].mode, cases[k].penalty, got) ==
+              YUMA_OK);
+        CHECK(memcmp(got, cases[k].selected, sizeof got) == 0);
+    }
+    memcpy(got, consensus, sizeof got);
+    CHECK(yuma_selected_consensus(3, got, stored, 4, YUMA_CONSENSUS_PREVIOUS, 0, got) == YUMA_OK);
+    CHECK(memcmp(got, cases[2].selected, sizeof got) == 0);
+    CHECK(yuma_selected_consensus(0, consensus, stored, 3, 0, 0, got) == YUMA_ERROR_N);
+    CHECK(yuma_selected_consensus(3, NULL, stored, 3, 0, 0, got) == YUMA_ERROR_NULL);
+    CHECK(yuma_selected_consensus(3, consensus, stored, 3, 0, 0, NULL) == YUMA_ERROR_NULL);
+    CHECK(yuma_selected_consensus(3, consensus, NULL, 0, YUMA_CONSENSUS_PREVIOUS, 0, got) == YUMA_ERROR_PREVIOUS);
+    CHECK(yuma_selected_consensus(3, consensus, stored, 3, 3, 0, got) == YUMA_ERROR_RANGE);
+}
+
 static void test_refusals(void) {
     REFUSED_BY_BOTH(s.state.n = 0, YUMA_ERROR_N);
     REFUSED_BY_BOTH(s.state.n = YUMA_MAX_UIDS + 1, YUMA_ERROR_N);
     REFUSED_BY_BOTH(s.state.owner_uid = N, YUMA_ERROR_OWNER);
     REFUSED_BY_BOTH(s.state.owner_uid = -2, YUMA_ERROR_OWNER);
+    REFUSED_BY_BOTH(s.hyperparameters.profile = 0, YUMA_ERROR_PROFILE);
     REFUSED_BY_BOTH(s.hyperparameters.profile = 424, YUMA_ERROR_PROFILE);
+    REFUSED_BY_BOTH(s.hyperparameters.profile = 426, YUMA_ERROR_PROFILE);
+    REFUSED_BY_BOTH(s.hyperparameters.profile = 476, YUMA_ERROR_PROFILE);
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL), YUMA_ERROR_PREVIOUS);
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.liquid_alpha_consensus_mode = 2,
+                     s.hyperparameters.bonds_penalty = 65535),
+                    YUMA_ERROR_PREVIOUS);
+    REFUSED_BY_BOTH((previous(&s), s.hyperparameters.liquid_alpha_consensus_mode = 3), YUMA_ERROR_RANGE);
+    /* where it is not read, it may be unknown, or anything */
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.liquid_alpha_consensus_mode = 0), YUMA_OK);
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.liquid_alpha_consensus_mode = 2), YUMA_OK);
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.liquid_alpha = 0), YUMA_OK);
+    REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.yuma3 = 0), YUMA_OK);
+    REFUSED_BY_BOTH((s.hyperparameters.liquid_alpha_consensus_mode = 9, s.state.previous_consensus_length = 7), YUMA_OK);
     REFUSED_BY_BOTH(s.hyperparameters.bonds_moving_average = 1000001, YUMA_ERROR_RANGE);
     REFUSED_BY_BOTH(s.state.weights.indptr = NULL, YUMA_ERROR_NULL);
     REFUSED_BY_BOTH(s.state.weights.uid = NULL, YUMA_ERROR_NULL);
@@ -864,7 +929,9 @@ int main(int count, char **arguments) {
     test_top_k();
     test_uidset();
     test_epoch();
-    test_simulate();
+    test_simulate(YUMA_PROFILE_425);
+    test_simulate(YUMA_PROFILE_475);
+    test_selected_consensus();
     test_rows_from_dense();
     test_variants();
     test_available();

@@ -189,6 +189,7 @@ static inline void take_epoch(vectors *v, vector *e) {
     h->yuma3 = (uint8_t)take(v, 8);
     h->liquid_alpha = (uint8_t)take(v, 8);
     h->commit_reveal = (uint8_t)take(v, 8);
+    h->liquid_alpha_consensus_mode = (uint8_t)take(v, 8);
     e->emission = take(v, 8);
 
     uint32_t words, commits;
@@ -203,6 +204,14 @@ static inline void take_epoch(vectors *v, vector *e) {
         die("commit_block has the wrong length");
     }
     s->validator_permit = take_just(v, o, 1, n);
+    uint32_t steps;
+    s->previous_consensus = take_array(v, o, 2, &s->previous_consensus_length);
+    s->last_yuma_step_block = take_array(v, o, 8, &steps);
+    if (steps == 0) {
+        s->last_yuma_step_block = NULL;
+    } else if (steps != 1) {
+        die("last_yuma_step_block has the wrong length");
+    }
     s->weights = take_stored_rows(v, o, n);
     s->bonds = take_stored_rows(v, o, n);
 

@@ -330,7 +330,7 @@ static yuma_status break_one(bytes *in, yuma_state *state, yuma_hyperparameters 
         state->owner_uid = (take8(in) & 1) ? (int32_t)(n + take(in, 3)) : -2 - (int32_t)take(in, 3);
         return YUMA_ERROR_OWNER;
     case 2:
-        h->profile = (uint16_t)(YUMA_PROFILE_425 + 1 + take(in, 1));
+        h->profile = (uint16_t)(YUMA_PROFILE_475 + 1 + take(in, 1));
         return YUMA_ERROR_PROFILE;
     case 3:
         h->bonds_moving_average = 1000001 + take(in, 7);
@@ -444,6 +444,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     };
     uint64_t emission = take64(&in);
 
+    /* behind the rest, so that older corpora mean what they meant */
+    uint8_t known = take8(&in), which = take8(&in);
+    uint64_t yuma_step = take64(&in);
+    uint32_t length = known % (MOST + 3);
+    uint16_t *previous = block(length + 1, sizeof *previous);
+    for (uint32_t i = 0; i < length; i++) {
+        previous[i] = which & 128 ? 0 : take16(&in);
+    }
+    state.previous_consensus = known == 255 ? NULL : previous;
+    state.previous_consensus_length = known == 255 ? 0 : length;
+    state.last_yuma_step_block = which & 4 ? &yuma_step : NULL;
+    h.profile = which & 8 ? YUMA_PROFILE_475 : YUMA_PROFILE_425;
+    h.liquid_alpha_consensus_mode = (which & 3) % 3;
+    if (known == 255 && h.profile == YUMA_PROFILE_475 && h.yuma3 && h.liquid_alpha &&
+        (h.liquid_alpha_consensus_mode == 1 || (h.liquid_alpha_consensus_mode == 2 && h.bonds_penalty == 65535))) {
+        HOLDS(yuma_check(&state, &h) == YUMA_ERROR_PREVIOUS);
+        state.previous_consensus = previous;
+    }
+
     HOLDS(yuma_check(&state, &h) == YUMA_OK);
     yuma_status expected = (flags & 224) == 224 ? break_one(&in, &state, &h, weights, bonds, stake) : YUMA_OK;
     HOLDS(yuma_check(&state, &h) == expected);
@@ -460,6 +479,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     free(last_update);
     free(registration);
     free(commit);
+    free(previous);
     free_matrix(weights);
     free_matrix(bonds);
     return 0;

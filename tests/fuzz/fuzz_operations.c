@@ -135,7 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     i128 share = (i128)a * v >> 32; /* |a| * v is below 2^127 */
     HOLDS(yuma_emission_share(a, v) == (share < 0 ? 0 : share > (i128)UINT64_MAX ? UINT64_MAX : (uint64_t)share));
     HOLDS(yuma_bonds_alpha(u % 1000001) == YUMA_ONE - (int64_t)((((u128)(u % 1000001) << 64) / 1000000) >> 32));
-    HOLDS(yuma_bonds_cutoff(u, v, w) == (w == 0 ? (u > v ? u - v : 0) : w == UINT64_MAX ? w : w + 1));
+    HOLDS(yuma_bonds_cutoff(u, v, w, NULL) == (w == 0 ? (u > v ? u - v : 0) : w == UINT64_MAX ? w : w + 1));
+    HOLDS(yuma_bonds_cutoff(u, v, w, &u) == (u == UINT64_MAX ? u : u + 1));
     int64_t low = yuma_ratio16((uint16_t)c), high = yuma_ratio16((uint16_t)(w >> 16));
     int64_t steepness = (int64_t)(int16_t)z * YUMA_ONE;
     HOLDS(alphas_are(liquid_alpha(a, b, c, low, high, steepness), a, b, c, low, high, steepness));
