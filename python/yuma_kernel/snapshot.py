@@ -289,7 +289,7 @@ def _snapshot(members: _Members) -> Snapshot:
         owner_uid=None if owner == -1 else owner,
         current_block=members.scalar("current_block"),
         last_mechanism_step_block=members.scalar("last_mechanism_step_block"),
-        **{name: members.array(name, dtype, (n,)) for name, dtype in _BY_UID.items()},  # type: ignore[arg-type]
+        **{name: members.array(name, dtype, (n,)) for name, dtype in _BY_UID.items()},
         commit_block=members.array("commit_block", "<u8", (n,)) if "commit_block" in members else None,
         previous_consensus=members.array("previous_consensus", "<u2", (None,), U16_MAX + 1)
         if "previous_consensus" in members
