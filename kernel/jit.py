@@ -25,6 +25,7 @@ import numpy as np
 
 from yuma_kernel.arrays import AnyArray, BoolArray, I64Array, U16Array, U64Array
 from yuma_kernel.errors import BackendUnavailable
+from yuma_kernel.profiles import Mode
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.types import Hyperparameters, SubnetState
@@ -46,7 +47,7 @@ U64: TypeAlias = Any
 Rows: TypeAlias = tuple[U64Array, U16Array, AnyArray]
 """indptr, uid, value."""
 
-PROFILES = frozenset({425})
+PROFILES = frozenset({475, 425})
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -934,6 +935,15 @@ def alpha(c: I64, w: I64, b: I64, low: I64, high: I64, steepness: I64) -> I64:
 
 
 @_jit
+def _previous_consensus(stored: U16Array, n: I64) -> I64Array:
+    """P of section 9 where something is stored: cut or padded with 0 to n."""
+    out = np.zeros(n, np.int64)
+    for i in range(min(n, stored.size)):
+        out[i] = ratio16(np.uint64(stored[i]))
+    return out
+
+
+@_jit
 def _liquid_alpha(
     consensus: I64Array, weight: I64Array, bond: I64Array, alpha_low: U64, alpha_high: U64, steepness: I64
 ) -> I64Array:
@@ -1277,6 +1287,19 @@ def liquid_alpha(
     return out.reshape(consensus.shape)
 
 
+def _selected_consensus(current: I64Array, previous: U16Array | None, mode: Mode, bonds_penalty: int) -> I64Array:
+    """The current one itself where it is selected; `previous` is None only there."""
+    use_previous = mode == "previous" or (mode == "auto" and bonds_penalty == 65535)
+    if not use_previous or previous is None or previous.size == 0:
+        return current
+    return _previous_consensus(np.array(previous), current.size)
+
+
+def selected_consensus(consensus: I64Array, previous_consensus: U16Array, mode: Mode, bonds_penalty: int) -> I64Array:
+    """Section 9, S: int64[n] of int64[n] and of what is stored, uint16 of any length; the penalty a u16 proportion."""
+    return _selected_consensus(_i64(consensus), previous_consensus, mode, bonds_penalty)
+
+
 def liquid_ema(
     weights_for_bonds: SparseRows,
     old: SparseRows,
@@ -1319,8 +1342,8 @@ def upscale_to_u16(values: U16Array) -> U16Array:
 
 
 def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
-    """Sections 3 to 8."""
-    h = hyperparameters
+    """Sections 3 to 8, by the rules of the profile."""
+    h, rules = hyperparameters, hyperparameters.rules
     owner = _owner(state.owner_uid)
     permit = np.array(state.validator_permit)
     last_update = np.array(state.last_update)
@@ -1348,11 +1371,16 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
 
     # 7
     for_bonds = _weights_for_bonds(weights, clipped, h.bonds_penalty)
-    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, None)
+    yuma_step = state.last_yuma_step_block if rules.bonds_cutoff == "yuma_step" else None
+    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, yuma_step)
     old = _old(_stored(state.bonds), registered, cutoff, h.yuma3)
-    if h.yuma3 and h.liquid_alpha and median.any():
+    liquid = h.yuma3 and h.liquid_alpha
+    selected = median
+    if liquid and rules.liquid_alpha == "selected":
+        selected = _selected_consensus(median, state.previous_consensus, h.liquid_alpha_consensus_mode, h.bonds_penalty)
+    if liquid and selected.any():
         bounds = np.uint64(h.alpha_low), np.uint64(h.alpha_high)
-        averaged = _liquid_ema(*for_bonds, *old, median, *bounds, h.alpha_sigmoid_steepness)
+        averaged = _liquid_ema(*for_bonds, *old, selected, *bounds, h.alpha_sigmoid_steepness)
     else:
         averaged = _ema(for_bonds if h.yuma3 else _new(for_bonds, own_stake), old, h.bonds_moving_average)
     indptr, uid, value = averaged
