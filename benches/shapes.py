@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def using(variant: str) -> Iterator[str]:
 RULES: dict[str, dict[str, Any]] = {
     "yuma2": {"yuma3": False},
     "yuma3": {"yuma3": True},
-    "liquid": {"yuma3": True, "liquid_alpha": True},
+    "liquid": {"yuma3": True, "liquid_alpha": True, "liquid_alpha_consensus_mode": "current"},
+    "previous": {"yuma3": True, "liquid_alpha": True, "liquid_alpha_consensus_mode": "previous"},
 }
 
 EMISSION = 148_000_000_000
@@ -72,15 +73,22 @@ def subnet(shape: Shape) -> yk.SubnetState:
     bonds = np.where(weights > 0, random.integers(1, 65536, (n, n)), 0)
     stake = np.zeros(n, np.int64)
     stake[:validators] = (random.pareto(1.2, validators) + 0.1) * 1e13
-    return yk.SubnetState(
-        weights=yk.SparseRows.from_dense(weights),
-        bonds=yk.SparseRows.from_dense(bonds),
-        total_stake=yk.stake_from_rao(stake),
-        last_update=np.full(n, 1000, np.uint64),
-        block_at_registration=np.full(n, 10, np.uint64),
-        validator_permit=np.arange(n) < validators,
-        current_block=1100,
+    return settled(
+        yk.SubnetState(
+            weights=yk.SparseRows.from_dense(weights),
+            bonds=yk.SparseRows.from_dense(bonds),
+            total_stake=yk.stake_from_rao(stake),
+            last_update=np.full(n, 1000, np.uint64),
+            block_at_registration=np.full(n, 10, np.uint64),
+            validator_permit=np.arange(n) < validators,
+            current_block=1100,
+        )
     )
+
+
+def settled(state: yk.SubnetState) -> yk.SubnetState:
+    """The same, with the consensus that an epoch before it over the same weights would have stored."""
+    return replace(state, previous_consensus=yk.epoch(state, yk.Hyperparameters()).consensus)
 
 
 def hyperparameters(shape: Shape, rules: str) -> yk.Hyperparameters:
@@ -94,4 +102,5 @@ def real(name: str, rules: str) -> tuple[yk.SubnetState, yk.Hyperparameters] | N
     if not path.is_file():
         return None
     snapshot = yk.load(path)
-    return snapshot.state, yk.Hyperparameters(**{**vars(snapshot.hyperparameters), **RULES[rules]})
+    h = yk.Hyperparameters(**{**vars(snapshot.hyperparameters), "profile": 475, **RULES[rules]})
+    return settled(snapshot.state), h

@@ -37,8 +37,8 @@ META = {
     "network": "synthetic",
     "source": "examples/make_example.py of yuma-kernel, MIT",
     "real": "nothing: every input is generated from a seed",
-    "computed": f"bonds and permits: {EPOCHS} epochs of this library from no bonds; expect_*: its reference backend, "
-    "not the chain",
+    "computed": f"bonds, permits and previous consensus: {EPOCHS} epochs of this library from no bonds; expect_*: its "
+    "reference backend, not the chain",
 }
 
 
@@ -126,9 +126,10 @@ def weight_row(random: Random, net: Subnet, rank: int) -> list[tuple[int, int]]:
 
 
 def states(random: Random, net: Subnet, backend: str | None) -> Iterator[yk.SubnetState]:
-    """The states before each epoch, every one from the bonds and permits that the epoch before it stored."""
+    """The states before each epoch, every one from the bonds, permits and consensus that the epoch before it stored."""
     bonds = yk.SparseRows.empty(N)
     permits = np.array([uid in net.validators for uid in range(N)])
+    consensus = np.zeros(0, np.uint16)  # nothing stored yet
     rows: list[list[tuple[int, int]]] = [[] for _ in range(N)]
     updated, commits = [0] * N, [NO_COMMIT] * N
     first_block = LAST_BLOCK - EPOCHS * (TEMPO + 1)
@@ -154,13 +155,15 @@ def states(random: Random, net: Subnet, backend: str | None) -> Iterator[yk.Subn
             validator_permit=permits,
             current_block=block,
             last_mechanism_step_block=block - TEMPO - 1,
+            last_yuma_step_block=block - TEMPO - 1,
+            previous_consensus=consensus,
             owner_uid=net.owner,
             commit_block=np.array(commits, np.uint64),
         )
         yield state
         if block < LAST_BLOCK:
             result = yk.epoch(state, HYPERPARAMETERS, backend=backend)
-            bonds, permits = result.bonds, result.validator_permit
+            bonds, permits, consensus = result.bonds, result.validator_permit, result.consensus
 
 
 def snapshot(backend: str | None = None) -> yk.Snapshot:

@@ -181,7 +181,7 @@ def _hyperparameters() -> dict[str, Argument]:
     spans = {
         "bonds_moving_average": (0, 10**6),
         "alpha_sigmoid_steepness": (-(2**15), 2**15 - 1),
-        "profile": (425, 425),
+        "profile": (425, 475),
         "liquid_alpha_consensus_mode": (0, 2),
         **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "max_allowed_validators"), U16),
     }

@@ -73,7 +73,7 @@ def test_json(path: Path, backend: str, capsys: pytest.CaptureFixture[str]) -> N
     data = json.loads(out)
     result = result_of(snapshot())
     assert {name: data[name] for name in data if name != "uids"} == {
-        "n": 5, "current_block": 100, "profile": 425, "emission_rao": U64,
+        "n": 5, "current_block": 100, "profile": 475, "emission_rao": U64,
     }  # fmt: skip
     assert [row["uid"] for row in data["uids"]] == [0, 1, 3, 4]
     for row in data["uids"]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import yuma_kernel as yk
@@ -50,12 +51,19 @@ def _rows(random: np.random.Generator, n: int, rows: int, kind: str) -> yk.Spars
     return yk.SparseRows.from_rows(out)
 
 
+def _previous(random: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
+    """Of n uids, or of more or fewer, or of none; near what a consensus is, or anything, or zeros alone."""
+    length = int(random.choice([0, 1, n, n, n, n + 3]))
+    stored = random.integers(0, random.choice([1, 1 + 65536 // n, 65536]), length)
+    return np.where(random.random(length) < 0.3, 0, stored)
+
+
 KINDS = ("full", "all but a few", "most", "half", "few", "single", "columns", "equal", "agreed", "any")
 
 
 def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
     for seed in range(count):
-        random = np.random.default_rng(seed)
+        random, later = np.random.default_rng(seed), np.random.default_rng([seed, 475])  # so that the rest stays as it was
         n = int(random.choice([1, 2, 3, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130]))
         rows = int(random.integers(1, n + 1))
         weights = _rows(random, n, rows, str(random.choice(KINDS)))
@@ -79,6 +87,8 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
             last_mechanism_step_block=int(random.choice([0, 100])),
             owner_uid=None if random.random() < 0.5 else int(random.integers(n)),
             commit_block=None if random.random() < 0.5 else random.integers(80, 120, n),
+            previous_consensus=_previous(later, n),
+            last_yuma_step_block=None if later.random() < 0.5 else int(later.integers(90, 115)),
         )
         high = int(random.integers(65536))
         yield (
@@ -97,6 +107,8 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
                 max_allowed_validators=int(random.integers(0, n + 2)),
                 activity_cutoff=int(random.choice([5, 5000])),
                 tempo=int(random.choice([5, 360])),
+                liquid_alpha_consensus_mode=int(later.integers(3)),
+                profile=int(later.choice(list(yk.PROFILES))),
             ),
         )
 

@@ -28,7 +28,7 @@ stake = yk.stake_from_rao([5, 4, 3])
 dates = np.array([9, 9, 9], np.uint64)
 def new(**changes):
     given = dict(weights=rows, bonds=rows, total_stake=stake, last_update=dates, block_at_registration=dates,
-                 validator_permit=[True, True, False], current_block=10)
+                 validator_permit=[True, True, False], current_block=10, previous_consensus=[0, 5, 9])
     return yk.SubnetState(**given | changes)
 state, rules = new(), yk.Hyperparameters(liquid_alpha=True)
 trace = yk.epoch(state, rules, backend=backend, trace=True).trace

@@ -58,7 +58,8 @@ def some_sizes() -> list[yk.SubnetState]:
     for n in (1, 300, 2, 120, 7, 64):
         rows = yk.SparseRows.from_rows([[((i + k) % n, 1 + (i * k) % 65535) for k in range(0, n, 3)] for i in range(n)])
         blocks = [9] * n
-        out.append(yk.SubnetState(rows, rows, yk.stake_from_rao(range(1, n + 1)), blocks, [1] * n, [True] * n, 10))
+        stake = yk.stake_from_rao(range(1, n + 1))
+        out.append(yk.SubnetState(rows, rows, stake, blocks, [1] * n, [True] * n, 10, previous_consensus=[7] * n))
     return out
 
 
@@ -180,7 +181,8 @@ AT_EXIT = """
 import atexit
 import yuma_kernel as yk
 rows = yk.SparseRows.from_rows([[(1, 5)], []])
-state = yk.SubnetState(rows, yk.SparseRows.empty(2), yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10)
+state = yk.SubnetState(rows, yk.SparseRows.empty(2), yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True],
+                       10, previous_consensus=[])
 def compute():
     return yk.epoch_many([state] * 40, yk.Hyperparameters(), threads=threads)
 expected = compute() if before else [yk.epoch(state, yk.Hyperparameters())] * 40
@@ -211,7 +213,7 @@ try:
 except Exception as error:
     print("refused" if "ImportError" in str(error) else error)
 rows = yk.SparseRows.empty(2)
-state = yk.SubnetState(rows, rows, yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10)
+state = yk.SubnetState(rows, rows, yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10, previous_consensus=[])
 print(yk.epoch(state, yk.Hyperparameters()).validator_permit.sum())
 """
 
@@ -232,7 +234,8 @@ def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]
 EPOCH = """
 import yuma_kernel as yk
 rows = yk.SparseRows.from_rows([[(1, 5)], []])
-state = yk.SubnetState(rows, yk.SparseRows.empty(2), yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10)
+state = yk.SubnetState(rows, yk.SparseRows.empty(2), yk.stake_from_rao([5, 5]), [9, 9], [1, 1], [True, True], 10,
+                       previous_consensus=[])
 for rules in ({"yuma3": False}, {"bonds_penalty": 5}, {"liquid_alpha": True}):
     yk.epoch(state, yk.Hyperparameters(**rules), backend="numba")
 """

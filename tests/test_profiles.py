@@ -14,15 +14,7 @@ import pytest
 
 import yuma_kernel as yk
 from yuma_kernel import stages
-from yuma_kernel.epoch import load_backend
 from yuma_kernel.profiles import MODES, NEWEST
-
-
-@pytest.fixture(autouse=True)
-def _computed(request: pytest.FixtureRequest) -> None:
-    if "backend" in request.fixturenames and NEWEST not in load_backend(request.getfixturevalue("backend")).PROFILES:
-        pytest.skip(f"the backend does not compute profile {NEWEST}")
-
 
 # -- which runtime has which ----------------------------------------------------------------------------------------------
 

@@ -176,7 +176,8 @@ def test_masked_entries_cannot_influence_anything(subnet: Any, backend: str, dat
     committed = state.commit_block if h.commit_reveal else None
     dates = (state.validator_permit, state.last_update, state.block_at_registration)
     masked = stages.mask_weights(state.weights, *dates, owner_uid=state.owner_uid, commit_block=committed)
-    cutoff = stages.bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block)
+    yuma_step = state.last_yuma_step_block if h.rules.bonds_cutoff == "yuma_step" else None
+    cutoff = stages.bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, yuma_step)
     kept = [{uid for uid, _ in row} for row in masked.to_rows()]
     assume(any(len(a) < len(b) for a, b in zip(kept, state.weights.to_rows(), strict=True)))
     weights = [

@@ -41,11 +41,11 @@ def chained(state: yk.SubnetState, h: yk.Hyperparameters, emission: int, backend
     rank = stages.rank(clipped, active_stake, **on)
     incentive = stages.incentive(rank, **on)
     for_bonds = stages.weights_for_bonds(weights, clipped, h.bonds_penalty, **on)
-    yuma_step = state.last_yuma_step_block if h.profile >= 475 else None
+    yuma_step = state.last_yuma_step_block if h.rules.bonds_cutoff == "yuma_step" else None
     cutoff = stages.bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, yuma_step, **on)
     old = stages.old_bonds(state.bonds, state.block_at_registration, cutoff, h.yuma3, **on)
     selected = consensus
-    if h.profile >= 475 and state.previous_consensus is not None:
+    if h.rules.liquid_alpha == "selected" and state.previous_consensus is not None:
         rules = (h.liquid_alpha_consensus_mode, h.bonds_penalty)
         selected = stages.selected_consensus(consensus, state.previous_consensus, *rules, **on)
     if h.yuma3 and h.liquid_alpha and selected.any():

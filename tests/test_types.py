@@ -276,7 +276,7 @@ def test_hyperparameter_ranges(name: str, low: int, high: int) -> None:
 
 def test_hyperparameter_defaults_are_those_of_a_new_subnet() -> None:
     assert list(vars(yk.Hyperparameters()).values()) == [
-        32767, 65535, 900000, True, False, 45875, 58982, 1000, "auto", 128, 0, 360, 5000, True, 425,
+        32767, 65535, 900000, True, False, 45875, 58982, 1000, "auto", 128, 0, 360, 5000, True, 475,
     ]  # fmt: skip
 
 
@@ -343,7 +343,7 @@ def test_inputs_are_copied_and_never_written(backend: str) -> None:
     indptr, uid, value = np.array([0, 2, 2, 3], np.uint32), np.array([1, 0, 1], np.uint16), np.array([9, 8, 7], np.uint16)
     update = np.array([5, 6, 7], np.uint64)
     rows = yk.SparseRows(indptr, uid, value)
-    held = state(weights=rows, last_update=update)
+    held = state(weights=rows, last_update=update, previous_consensus=[1, 2, 3])
     before = copy.deepcopy(held)
     yk.epoch(held, yk.Hyperparameters(liquid_alpha=True, max_allowed_validators=1), emission=5, backend=backend, trace=True)
     assert held == before

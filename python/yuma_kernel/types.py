@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, array, boolean, integer
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
-from yuma_kernel.profiles import MODES, PROFILES, Mode, Profile
+from yuma_kernel.profiles import MODES, NEWEST, PROFILES, Mode, Profile
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.values import _Held, _unfrozen, _Value
@@ -156,7 +156,7 @@ class Hyperparameters(_Held):
     tempo: int = 360
     activity_cutoff: int = 5000
     commit_reveal: bool = True
-    profile: int = 425
+    profile: int = NEWEST
 
     def __post_init__(self) -> None:
         for name, check in _HYPERPARAMETER_RULES.items():
