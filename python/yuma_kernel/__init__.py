@@ -1,5 +1,8 @@
 """Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from yuma_kernel import stages
 from yuma_kernel.arrays import MAX_UIDS
 from yuma_kernel.epoch import BACKENDS, epoch
@@ -13,6 +16,9 @@ from yuma_kernel.snapshot import Snapshot, load, save
 from yuma_kernel.stake import stake_from_rao, total_stake_bits
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
+
+if TYPE_CHECKING:
+    from yuma_kernel import chain as chain  # at run time when it is first asked for
 
 __version__ = "0.1.0"
 
@@ -45,3 +51,12 @@ __all__ = [
     "total_stake_bits",
     "weights_to_u16",
 ]
+
+_ROOMS = ("chain",)
+
+
+def __getattr__(name: str) -> Any:
+    """Rooms above the kernel are imported when they are first asked for."""
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

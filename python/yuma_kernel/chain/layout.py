@@ -8,7 +8,7 @@ The items of later runtimes have no hashers here: those come from the node's met
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -170,6 +170,7 @@ class Layout:
     def __init__(self, entries: Mapping[str, Entry], changed: Mapping[str, str], source: str) -> None:
         self._entries = entries
         self._changed = changed
+        self._found: dict[str, tuple[bytes, tuple[tuple[Callable[[bytes], bytes], str], ...]]] = {}
         self.source = source
 
     @classmethod
@@ -212,18 +213,18 @@ class Layout:
         return found
 
     def raw(self, key: Key) -> bytes:
-        """The key under which the node has the value."""
-        return self.prefix(key.item) + self._hashed(key)
-
-    def prefix(self, item: str, *args: Any) -> bytes:
-        """What the keys of the item begin with, for its first keys `args`."""
-        pallet = "System" if item in SYSTEM and item not in self._entries else PALLET
-        return twox128(pallet.encode()) + twox128(item.encode()) + self._hashed(Key(item, args))
-
-    def _hashed(self, key: Key) -> bytes:
-        entry = self.entry(key.item)
-        parts = zip(entry.hashers, entry.keys, key.args, strict=False)
-        return b"".join(HASHERS[hasher](encode_key(kind, arg)) for hasher, kind, arg in parts)
+        """The key under which the node has the value; or what such keys begin with, for fewer keys than the item has."""
+        found = self._found.get(key.item)
+        if found is None:
+            entry = self.entry(key.item)
+            pallet = "System" if key.item in SYSTEM and key.item not in self._entries else PALLET
+            prefix = twox128(pallet.encode()) + twox128(key.item.encode())
+            hashers = tuple(zip((HASHERS[hasher] for hasher in entry.hashers), entry.keys, strict=True))
+            found = self._found[key.item] = (prefix, hashers)
+        out, hashers = found
+        for (hasher, kind), arg in zip(hashers, key.args, strict=False):
+            out += hasher(encode_key(kind, arg))
+        return out
 
     def value(self, key: Key, stored: bytes | None, request: str | None = None) -> Any:
         """What `stored` holds, in the terms of `scale.decode`; where nothing is stored the default, or None without one.

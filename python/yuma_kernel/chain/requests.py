@@ -23,7 +23,6 @@ MAX_KEYS: Final = 8192
 PAGE: Final = 1000
 """Keys that a node is asked to list at once, the most that nodes give."""
 _MAX_PAGES: Final = 64
-_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -69,15 +68,19 @@ async def arun(flow: Flow[_T], call: Callable[[Request], Awaitable[Any]]) -> _T:
 # -- answers --------------------------------------------------------------------------------------------------------------
 
 
-def hex_bytes(value: object, request: str, item: str) -> bytes:
+def hex_bytes(value: object, request: str, item: object) -> bytes:
     """The bytes of an answer; some clients have decoded the hexadecimal already."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
-        raise ContentError(
-            f"expected bytes as 0x and an even number of hexadecimal digits, got {shown(value)}", request=request, item=item
-        )
-    return bytes.fromhex(value[2:])
+    if isinstance(value, str) and value[:2] == "0x":
+        try:
+            data = bytes.fromhex(value[2:])
+        except ValueError:
+            data = b""
+        if len(value) == 2 * len(data) + 2:  # fromhex lets spaces pass
+            return data
+    rule = f"expected bytes as 0x and an even number of hexadecimal digits, got {shown(value)}"
+    raise ContentError(rule, request=request, item=str(item))
 
 
 def _hash(value: object, request: str, item: str) -> str:
@@ -176,11 +179,11 @@ def _some_storage(layout: Layout, keys: Sequence[Key], at: str) -> Flow[dict[Key
         got, value = pair
         if isinstance(got, (bytes, bytearray)):
             got = "0x" + got.hex()
-        if not isinstance(got, str) or got.lower() != wanted:
+        if got != wanted and not (isinstance(got, str) and got.lower() == wanted):
             raise ContentError(
                 f"expected the value of this key in its place, got that of {shown(got)}", request=method, item=str(key)
             )
-        out[key] = None if value is None else hex_bytes(value, method, str(key))
+        out[key] = None if value is None else hex_bytes(value, method, key)
     if len(changes) > len(keys):
         raise ContentError(
             f"{len(changes) - len(keys)} values more than asked for", request=method, item=shown(changes[len(keys)])
@@ -191,7 +194,7 @@ def _some_storage(layout: Layout, keys: Sequence[Key], at: str) -> Flow[dict[Key
 def keys_below(layout: Layout, item: str, arg: int, at: str) -> Flow[list[Key]]:
     """Every key of a map of two keys whose first is `arg`, in the order of the node."""
     method, about = "state_getKeysPaged", f"{item}({arg}, …)"
-    prefix = layout.prefix(item, arg)
+    prefix = layout.raw(Key(item, (arg,)))
     kind = layout.entry(item).keys[1]
     width = int(kind[5:-1]) if kind.startswith("[") else int(kind[1:]) // 8
     out: list[Key] = []
@@ -229,13 +232,14 @@ class SubnetAnswer:
     Attributes:
         netuid: the subnet.
         hotkeys: accounts of 32 bytes, by uid.
-        alpha_stake, tao_stake: rao, by uid.
+        alpha_stake, tao_stake, total_stake: rao, by uid; the last is what the runtime makes of the others and `TaoWeight`.
     """
 
     netuid: int
     hotkeys: tuple[bytes, ...]
     alpha_stake: list[int]
     tao_stake: list[int]
+    total_stake: list[int]
 
 
 def subnet_state(netuid: int, at: str) -> Flow[SubnetAnswer]:
@@ -289,7 +293,7 @@ def _answer(data: bytes) -> SubnetAnswer | None:
     for _ in range(cursor.count()):
         compacts(cursor)
     cursor.end()
-    return SubnetAnswer(netuid, hotkeys, by_uid["alpha_stake"], by_uid["tao_stake"])
+    return SubnetAnswer(netuid, hotkeys, by_uid["alpha_stake"], by_uid["tao_stake"], by_uid["total_stake"])
 
 
 _BY_UID: Final = (

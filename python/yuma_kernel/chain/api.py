@@ -1,0 +1,237 @@
+"""The doors: each opens the source, runs one flow over it, and closes what it opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from yuma_kernel.arrays import integer
+from yuma_kernel.chain.clients import awaited, blocking, layouts_of, name_of
+from yuma_kernel.chain.errors import ContentError, NoSubnet
+from yuma_kernel.chain.layout import FIRST, LAST, NETUID_STEP, Key, Layout
+from yuma_kernel.chain.mechanisms import Subnet, emissions
+from yuma_kernel.chain.requests import Flow, arun, hex_bytes, read_subnet_state, run
+from yuma_kernel.chain.snapshot import (
+    Reading,
+    Stored,
+    checked_block,
+    checked_netuid,
+    exists,
+    mechanism_count,
+    profile_for,
+    reading,
+    row_keys,
+    scalar_keys,
+    snapshots,
+)
+from yuma_kernel.chain.transport import ATTEMPTS, TIMEOUT
+from yuma_kernel.errors import InputError, shown
+from yuma_kernel.snapshot import Snapshot
+
+MECHANISMS: Final = 16
+"""More than this many mechanisms have no storage index of their own."""
+
+
+def _snapshot_flow(source: object, netuid: int, block: int | None, mechanism: int, profile: int | None) -> Flow[Snapshot]:
+    netuid, block = checked_netuid(netuid), checked_block(block)
+    mechanism = integer("mechanism", mechanism, 0, MECHANISMS - 1)
+    read = yield from reading(netuid, block, mechanism, layouts_of(source))
+    return _snapshots(source, read, profile)[0]
+
+
+def _snapshots(source: object, read: Reading, profile: int | None) -> tuple[Snapshot, ...]:
+    number, more = profile_for(read.version, profile)
+    return snapshots(read, number, emissions, {"source": f"yuma_kernel.chain, {name_of(source)}", **more})
+
+
+def _subnet_flow(source: object, netuid: int, block: int | None, profile: int | None) -> Flow[Subnet]:
+    netuid, block = checked_netuid(netuid), checked_block(block)
+    read = yield from reading(netuid, block, None, layouts_of(source))
+    return Subnet(netuid, read.block, _snapshots(source, read, profile), sum(read.pending().values()))
+
+
+def snapshot(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    mechanism: int = 0,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Snapshot:
+    """One mechanism of a subnet as it is stored after `block`: the input of the epoch that the next block would run.
+
+    Args:
+        source: what is asked: a URL, a network, an open client, or a callable `rpc(method, params)`.
+        netuid: the subnet, from 1 on.
+        block: whose state is read; None for the best block. Of the epoch of block B the input is the state of B - 1.
+        mechanism: which of the subnet's mechanisms.
+        profile: the arithmetic; None for that of the runtime. A stated one is noted in `meta`.
+        timeout, attempts: seconds an answer may take, and attempts where the connection fails.
+
+    Returns:
+        The snapshot: `current_block` is the next block, `emission` the mechanism's part of what is pending, `meta` says
+        which network, block, runtime and layout, and how many requests were made.
+
+    Raises:
+        ChainError: naming the request and the item; TransportError is an OSError too, ContentError an InputError.
+        UnsupportedProfile: a runtime whose arithmetic is not computed here. InputError: an argument breaks a rule.
+        BackendUnavailable: a WebSocket without the extra `chain`.
+    """
+    with blocking(source, timeout, attempts) as call:
+        return run(_snapshot_flow(source, netuid, block, mechanism, profile), call)
+
+
+async def asnapshot(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    mechanism: int = 0,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Snapshot:
+    """`snapshot`, awaited."""
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(_snapshot_flow(source, netuid, block, mechanism, profile), call)
+
+
+def subnet(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Subnet:
+    """All mechanisms of a subnet as they are stored after `block`, in one reading; arguments as in `snapshot`."""
+    with blocking(source, timeout, attempts) as call:
+        return run(_subnet_flow(source, netuid, block, profile), call)
+
+
+async def asubnet(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Subnet:
+    """`subnet`, awaited."""
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(_subnet_flow(source, netuid, block, profile), call)
+
+
+# -- without a node -------------------------------------------------------------------------------------------------------
+
+CALL: Final = "get_subnet_state"
+
+
+def from_storage(
+    mapping: Mapping[str, Any],
+    netuid: int,
+    *,
+    block: int,
+    spec_version: int,
+    mechanism: int = 0,
+    profile: int | None = None,
+    metadata: bytes | None = None,
+) -> Snapshot:
+    """The snapshot from raw storage values by name, for those who read the chain themselves; nothing is asked of anybody.
+
+    Args:
+        mapping: by the name of a storage item its SCALE bytes (or "0x…"), None where nothing is stored. Items by uid
+            (`Keys`, `BlockAtRegistration`, `Weights`, `Bonds`) hold n of them, in a sequence or by uid; `WeightCommits` one
+            an account of 32 bytes, `TimelockedWeightCommits` one an epoch, both needed under commit-reveal alone. `Uids` is
+            the value of the owner's hotkey. "get_subnet_state" is the answer of the runtime call. A value that is needed
+            and not there is refused: absent and unknown are not the same.
+        netuid, block, mechanism, profile: as in `snapshot`; all values are of the state of `block`.
+        spec_version: the runtime's.
+        metadata: the runtime's metadata, V14 to V16; needed for a runtime outside of the table of 343 to 424.
+
+    Raises:
+        ContentError: naming the item; InputError: an argument breaks a rule.
+    """
+    netuid = checked_netuid(netuid)
+    number = integer("block", block, 0, 2**32 - 1)
+    version = integer("spec_version", spec_version, 0, 2**32 - 1)
+    mechanism = integer("mechanism", mechanism, 0, MECHANISMS - 1)
+    if not isinstance(mapping, Mapping):
+        raise InputError("mapping", f"expected a mapping, got {type(mapping).__name__}")
+    if metadata is not None:
+        layout = Layout.of_metadata(hex_bytes(metadata, "metadata", "the metadata"))
+    elif FIRST <= version <= LAST:
+        layout = Layout.known()
+    else:
+        raise InputError(
+            "metadata", f"expected the metadata of runtime {version}, which the table of {FIRST} to {LAST} has not"
+        )
+    index = netuid + NETUID_STEP * mechanism
+    stored = Stored(layout, {}, None)
+    given = _Given(mapping)
+    stored.add({key: given.value(key.item) for key in scalar_keys(layout, version, netuid)})
+    n = exists(stored, netuid)
+    count = mechanism_count(stored, netuid)
+    if mechanism >= count:
+        raise NoSubnet(f"expected a mechanism below {count}, got {mechanism}", item=f"MechanismCountCurrent({netuid})")
+    values: dict[Key, bytes | None] = {}
+    for key in row_keys(stored, version, netuid, (mechanism,)):
+        by_uid = len(key.args) == 2 and key.item != "Uids"
+        values[key] = given.row(key.item, key.args[1], n) if by_uid else given.value(key.item)
+    if stored.value("CommitRevealWeightsEnabled", netuid):
+        for item in ("WeightCommits", "TimelockedWeightCommits"):
+            values.update({Key(item, (index, arg)): raw for arg, raw in given.map(item).items()})
+    stored.add(values)
+    call = given.value(CALL)
+    if call is None:
+        raise NoSubnet("the runtime knows no such subnet", item=CALL)
+    answer = read_subnet_state(call, netuid, None)
+    origin = {"network": "unknown", "runtime": {"name": None, "spec_version": version}, "layout": layout.source}
+    read = Reading(stored, answer, version, number, netuid, n, (mechanism,), count, MappingProxyType(origin))
+    profile_number, more = profile_for(version, profile)
+    return snapshots(read, profile_number, emissions, {"source": "yuma_kernel.chain.from_storage", **more})[0]
+
+
+class _Given:
+    """The caller's mapping, with every value as bytes or None."""
+
+    def __init__(self, mapping: Mapping[str, Any]) -> None:
+        self._mapping = mapping
+
+    def _of(self, item: str) -> Any:
+        if item not in self._mapping:
+            raise ContentError("missing: give None where nothing is stored", item=item)
+        return self._mapping[item]
+
+    def value(self, item: str) -> bytes | None:
+        raw = self._of(item)
+        return None if raw is None else hex_bytes(raw, "mapping", item)
+
+    def row(self, item: str, uid: int, n: int) -> bytes | None:
+        rows = self._of(item)
+        if isinstance(rows, (str, bytes, bytearray)) or not hasattr(rows, "__getitem__"):
+            raise ContentError(f"expected {n} values by uid, got {type(rows).__name__}", item=item)
+        if not isinstance(rows, Mapping) and len(rows) != n:
+            raise ContentError(f"expected {n} values, one a uid, got {len(rows)}", item=item)
+        if isinstance(rows, Mapping) and uid not in rows:
+            raise ContentError("missing: give None where nothing is stored", item=f"{item}({uid})")
+        raw = rows[uid]
+        return None if raw is None else hex_bytes(raw, "mapping", f"{item}({uid})")
+
+    def map(self, item: str) -> dict[Any, bytes | None]:
+        found = self._of(item)
+        if not isinstance(found, Mapping):
+            raise ContentError(f"expected values by account or epoch, got {type(found).__name__}", item=item)
+        out: dict[Any, bytes | None] = {}
+        for arg, raw in found.items():
+            where = f"{item}({shown(arg)})"
+            key = (
+                integer(where, arg, 0, 2**64 - 1) if item == "TimelockedWeightCommits" else hex_bytes(arg, "mapping", where)
+            )
+            out[key] = None if raw is None else hex_bytes(raw, "mapping", where)
+        return out
