@@ -89,7 +89,7 @@ class _Bonds:
     def rows(self, epoch: int) -> SparseRows:
         indptr, uid, value = (self.parts[part][epoch % self.turns] for part in _ROWS)
         entries = self.entries(epoch)
-        return SparseRows._trusted(indptr.copy(), uid[:entries].copy(), value[:entries].copy())
+        return SparseRows._trusted(indptr, uid[:entries], value[:entries])
 
     def grown(self, room: int, epoch: int) -> _Bonds:
         """More room, with what `epoch` stored."""

@@ -126,7 +126,7 @@ class _RowsOut:
 
     def rows(self) -> SparseRows:
         entries = int(self.indptr[-1])
-        return SparseRows._trusted(self.indptr, self.uid[:entries].copy(), self.value[:entries].copy())
+        return SparseRows._trusted(self.indptr, self.uid[:entries], self.value[:entries])
 
 
 class _Arguments:

@@ -25,16 +25,31 @@ _T = TypeVar("_T", bound=np.generic)
 
 
 def freeze(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
-    """The same memory (shape kept, C order), seen through a buffer that nobody can make writable again.
+    """The same values in C order, in memory that nobody can write: a bytes object.
 
-    `setflags(write=False)` would not do: the owner of an array may set the flag back, and the C kernel reads
-    uids that were checked once as indices.
+    `setflags(write=False)` would not do, nor a read-only view: whoever has the array finds the owner of its memory through
+    `base` and `obj`, and the C kernel reads uids that were checked once as indices. An array that is in such memory already
+    is given back as it is; any other is copied.
     """
-    flat = np.ascontiguousarray(array).reshape(-1)
-    # Any: mypy knows the buffer protocol from Python 3.12 on only
-    view: Any = memoryview(cast(Any, flat)).toreadonly()
-    frozen: Any = np.frombuffer(view, flat.dtype).reshape(array.shape)
-    return cast("npt.NDArray[_T]", frozen)
+    owner: Any = array
+    while type(owner) is np.ndarray:
+        owner = owner.base
+    if type(owner) is bytes and array.flags.c_contiguous:
+        return array
+    return cast("npt.NDArray[_T]", _in_bytes(array, array.dtype))
+
+
+def seal(array: AnyArray) -> AnyArray:
+    """The same memory, without a copy, of a contiguous array that is given up with this call: behind a capsule, which
+    Python cannot open, so that nothing leads from the result back to what could write it."""
+    sealed = np.from_dlpack(array.reshape(-1).view(np.uint8))
+    sealed.setflags(write=False)
+    return sealed.view(array.dtype).reshape(array.shape)
+
+
+def _in_bytes(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    """A copy in a bytes object, the memory read as `dtype`, which has the item size of the array's."""
+    return np.ndarray(array.shape, dtype, cast(Any, array.tobytes()))
 
 
 def integer(name: str, value: object, low: int, high: int, index: Index = None) -> int:
@@ -46,7 +61,7 @@ def integer(name: str, value: object, low: int, high: int, index: Index = None) 
     if isinstance(value, (bool, np.bool_)):
         raise InputError(name, f"expected an integer, got the boolean {value}", index)
     if isinstance(value, (float, np.floating)):
-        if not np.isfinite(value) or value != np.floor(value):
+        if _no_integer(np.asarray(value)).any():
             raise InputError(name, f"expected a whole number, got {value}", index)
     elif not isinstance(value, (int, np.integer)) or isinstance(value, np.timedelta64):  # to NumPy a duration is an integer
         raise InputError(name, f"expected an integer, got {type(value).__name__}", index)
@@ -94,8 +109,27 @@ def _source(name: str, value: object) -> AnyArray:
         raise InputError(name, f"expected an array, got {type(value).__name__} ({error})") from None
 
 
+_SMALLEST_NORMAL: Final[dict[int, Any]] = {2: np.uint16(1 << 10), 4: np.uint32(1 << 23), 8: np.uint64(1 << 52)}
+"""By the bytes of a float, the bits of the smallest one that no mode of the machine takes for 0."""
+
+
+def _no_integer(floats: AnyArray) -> Any:
+    """Where floats are no whole numbers. Those next to 0 are told by their bits: a process may have set its machine to
+    compare them as 0 (DAZ of x86, FZ of ARM); extended precision knows no such mode."""
+    with np.errstate(invalid="ignore"):  # a signaling NaN
+        wide = floats if floats.dtype.itemsize >= 8 else floats.astype(np.float64)
+    bad = ~np.isfinite(wide)
+    bad |= np.floor(np.where(bad, 0, wide)) != np.where(bad, 0, wide)
+    normal = _SMALLEST_NORMAL.get(floats.dtype.itemsize)
+    if normal is not None:
+        bits: Any = floats.astype(floats.dtype.newbyteorder("=")).view(normal.dtype) << normal.dtype.type(1)
+        bad |= (bits != 0) & (bits < normal << normal.dtype.type(1))
+    return bad
+
+
 def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """A copy of `source` in `dtype`, every value the same number."""
+    """A frozen copy of `source` in `dtype`, every value the same number. What is checked is what is kept: another thread may
+    write to the source all the while, so that each of its items is read once."""
     kind = source.dtype.kind
     if kind == "O":
         items = np.ndindex(source.shape)
@@ -107,51 +141,54 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
             for at in items:
                 out[at] = integer(name, source[at], low, high, _index(at))
-        return out
+        return freeze(out)
     if dtype.kind == "b":
         if kind == "b":
-            return np.not_equal(source.view(np.uint8), 0)  # a view as bool may hold other bytes than 0 and 1
+            return freeze(np.not_equal(source.view(np.uint8), 0))  # a view as bool may hold other bytes than 0 and 1
         if kind not in "iu":
             raise InputError(name, f"expected booleans, got dtype {source.dtype}")
-        bad = (source != 0) & (source != 1)
+        own = source.copy()
+        bad = (own != 0) & (own != 1)
         if bad.any():
             at = _where(bad)
-            raise InputError(name, f"expected a boolean, got {source[at]}", at)
-        return np.not_equal(source, 0)
+            raise InputError(name, f"expected a boolean, got {own[at]}", at)
+        return freeze(np.not_equal(own, 0))
     if kind not in "iuf":
         raise InputError(name, f"expected integers that fit {dtype}, got dtype {source.dtype}")
+    if source.dtype == dtype:
+        return _in_bytes(source, dtype)
+    own = source.copy()
     limits = np.iinfo(dtype)
     if kind == "f":
-        with np.errstate(invalid="ignore"):  # a signaling NaN
-            wide = source if source.dtype.itemsize >= 8 else source.astype(np.float64)
-        bad = ~np.isfinite(wide)
-        bad |= np.floor(np.where(bad, 0, wide)) != np.where(bad, 0, wide)
+        bad = _no_integer(own)
         if bad.any():
             at = _where(bad)
-            raise InputError(name, f"expected a whole number, got {source[at]}", at)
+            raise InputError(name, f"expected a whole number, got {own[at]}", at)
         # max + 1 is a power of two, so both bounds are exact in every float type that reaches them
+        wide = own if own.dtype.itemsize >= 8 else own.astype(np.float64)
         bad = (wide < float(limits.min)) | (wide >= float(int(limits.max) + 1))
     else:
-        own = np.iinfo(source.dtype)
-        low = source.dtype.type(max(int(limits.min), int(own.min)))
-        high = source.dtype.type(min(int(limits.max), int(own.max)))
-        bad = (source < low) | (source > high)
+        of_source = np.iinfo(own.dtype)
+        low = own.dtype.type(max(int(limits.min), int(of_source.min)))
+        high = own.dtype.type(min(int(limits.max), int(of_source.max)))
+        fits = own.size == 0 or (own.min() >= low and own.max() <= high)
+        bad = np.False_ if fits else (own < low) | (own > high)
     if bad.any():
         at = _where(bad)
-        raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {shown(int(source[at]))}", at)
-    return source.astype(dtype, order="C")
+        raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {shown(int(own[at]))}", at)
+    return freeze(own.astype(dtype, order="C"))
 
 
 def array(name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> AnyArray:
     """`value` copied into a frozen array of `dtype` (integer or bool) and `shape`, None standing for any length."""
-    source = _source(name, value)
+    source = _source(name, value)[...]  # a view, whose shape and dtype nobody else can set
     if source.ndim != len(shape):
         raise InputError(name, f"expected {len(shape)} dimension{'s' * (len(shape) > 1)}, got {source.ndim}")
     for axis, expected in enumerate(shape):
         if expected is not None and source.shape[axis] != expected:
             what = "length" if len(shape) == 1 else f"length of axis {axis}"
             raise InputError(name, f"expected {what} {expected}, got {source.shape[axis]}")
-    return freeze(_checked(name, source, np.dtype(dtype)))
+    return _checked(name, source, np.dtype(dtype))
 
 
 def has_items(value: object) -> bool:

@@ -22,6 +22,7 @@ from yuma_kernel.arrays import (
     freeze,
     has_items,
     integer,
+    seal,
 )
 from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InputError
@@ -319,5 +320,5 @@ def finished(
         epochs=freeze(np.array(kept, np.int64)),
         bonds=tuple(bonds) if plan.keep_bonds else None,
         state=state,
-        **{name: freeze(stack) for name, stack in stacked.items()},
+        **{name: seal(stack) for name, stack in stacked.items()},
     )

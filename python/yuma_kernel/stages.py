@@ -494,7 +494,7 @@ def to_fixed(values: object) -> I64Array:
     Raises:
         InputError: `values` at an index is NaN, infinite, or outside of -2^31 <= value < 2^31.
     """
-    floats = _numbers("values", values)
+    floats = np.array(_numbers("values", values))  # what is checked below is what is converted
     if floats.dtype.kind not in "iuf" or floats.dtype.itemsize > 8:
         raise InputError("values", f"expected floats of up to 64 bits or integers, got dtype {floats.dtype}")
     if floats.dtype.kind == "f":
@@ -513,7 +513,7 @@ def to_fixed(values: object) -> I64Array:
 
 def from_fixed(raw: object) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Raw I32F32 bits (int64, any shape) as float64: to the nearest, ties to even; exact below 2^53 in magnitude."""
-    bits = _numbers("raw", raw)
+    bits = _numbers("raw", raw)[...]
     if bits.dtype.kind not in "iu":
         raise InputError("raw", f"expected integers, got dtype {bits.dtype}")
     bits = array("raw", bits, np.int64, (None,) * bits.ndim)
