@@ -27,9 +27,14 @@ def whole(snapshot: yk.Snapshot) -> Stakes:
     return alpha, tao
 
 
-def stored(snapshot: yk.Snapshot, block: int, **rules: Any) -> yk.Snapshot:
-    """The snapshot as the chain would have it after `block`: without what storage has no place for."""
+def stored(snapshot: yk.Snapshot, block: int, spec: int = 424, **rules: Any) -> yk.Snapshot:
+    """The snapshot as a runtime would have it after `block`: without what its storage has no place for."""
     state = replace(snapshot.state, current_block=block + 1)
+    if spec < 475:
+        state = replace(state, last_yuma_step_block=None)
+    if spec < 452:
+        state = replace(state, previous_consensus=None)
+        rules = {"profile": 425, "liquid_alpha_consensus_mode": "auto", **rules}
     return yk.Snapshot(state, replace(snapshot.hyperparameters, **rules), snapshot.emission, snapshot.expected)
 
 

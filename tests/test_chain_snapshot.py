@@ -37,9 +37,10 @@ EXAMPLE = Path(yk.__file__).parent / "data" / "example.npz"
 
 
 @functools.cache
-def example() -> yk.Snapshot:
+def example(spec: int = 424) -> yk.Snapshot:
+    """The bundled example as a runtime stores it, with a cutoff that is a multiple of the tempo."""
     snapshot = yk.load(EXAMPLE)
-    return stored(snapshot, snapshot.state.current_block - 1, activity_cutoff=5040)
+    return stored(snapshot, snapshot.state.current_block - 1, spec, activity_cutoff=5040)
 
 
 def serving(snapshot: yk.Snapshot, stakes: Stakes, netuid: int = 7, **options: Any) -> Node:
@@ -88,9 +89,15 @@ def test_example_by_every_way_in(node: Node) -> None:
     for snapshot in got:
         same(snapshot, example())
         assert snapshot.hotkeys == got[0].hotkeys
+
+
+def test_what_the_example_expects_follows() -> None:
+    node = serving(example(475), whole(example(475)), spec=475)
+    got = CHAIN.snapshot(node.rpc, 7)
+    same(got, example(475))
     expected = yk.load(EXAMPLE).expected
     assert expected is not None
-    assert yk.epoch(got[0].state, got[0].hyperparameters, emission=got[0].emission).first_difference(expected) is None
+    assert yk.epoch(got.state, got.hyperparameters, emission=got.emission).first_difference(expected) is None
 
 
 def test_meta_says_where_it_comes_from(node: Node) -> None:
@@ -236,9 +243,9 @@ def test_mechanisms_in_one_reading() -> None:
 
 def test_a_later_runtime_is_compared_once_and_said() -> None:
     node = Node(475)
-    put = replace(example(), hyperparameters=replace(example().hyperparameters, profile=475))
+    put = example(475)
     put = replace(put, state=replace(put.state, previous_consensus=np.zeros(0, np.uint16), last_yuma_step_block=None))
-    put_subnet(node.state(example().state.current_block - 1), 7, [put], whole(put))
+    put_subnet(node.state(put.state.current_block - 1), 7, [put], whole(put))
     for _ in range(2):
         got = CHAIN.snapshot(node.rpc, 7)
         same(got, put)
@@ -248,8 +255,7 @@ def test_a_later_runtime_is_compared_once_and_said() -> None:
 
 def test_a_newer_runtime_than_known_is_said() -> None:
     node = Node(480)
-    put = replace(example(), hyperparameters=replace(example().hyperparameters, profile=475))
-    put_subnet(node.state(example().state.current_block - 1), 7, [put], whole(put))
+    put_subnet(node.state(example().state.current_block - 1), 7, [example(475)], whole(example(475)))
     with pytest.warns(yk.NewerRuntimeWarning, match="480"):
         got = CHAIN.snapshot(node.rpc, 7)
     assert (got.meta["runtime"]["spec_version"], got.meta["profile"]) == (480, 475)
