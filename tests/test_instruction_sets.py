@@ -16,6 +16,7 @@ import pytest
 import yuma_kernel as yk
 from variants import VARIANTS, arrays, computes, using
 from yuma_kernel.epoch import load_backend
+from yuma_kernel.profiles import MODES
 
 SETS = [name for name in VARIANTS if name.startswith("c/") and name != "c/portable"]
 ROUNDS = int(os.environ.get("YUMA_SUBNETS", "300"))
@@ -107,8 +108,8 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
                 max_allowed_validators=int(random.integers(0, n + 2)),
                 activity_cutoff=int(random.choice([5, 5000])),
                 tempo=int(random.choice([5, 360])),
-                liquid_alpha_consensus_mode=int(later.integers(3)),
-                profile=int(later.choice(list(yk.PROFILES))),
+                liquid_alpha_consensus_mode=MODES[int(later.integers(3))],
+                profile=int(later.choice(list(native.PROFILES))),
             ),
         )
 

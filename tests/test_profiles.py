@@ -20,7 +20,32 @@ from yuma_kernel.profiles import MODES, NEWEST
 
 
 @pytest.mark.parametrize(
-    ("version", "profile"), [(423, 425), (424, 425), (425, 425), (445, 425), (452, 475), (474, 475), (475, 475)]
+    ("version", "profile"),
+    [
+        (423, 425),
+        (424, 425),
+        (425, 425),
+        (445, 425),
+        (452, 475),
+        (474, 475),
+        (475, 475),
+        (401, 401),
+        (365, 365),
+        (380, 365),
+        (391, 365),
+        (320, 320),
+        (323, 320),
+        (334, 320),
+        (297, 297),
+        (301, 297),
+        (315, 297),
+        (283, 283),
+        (273, 273),
+        (257, 257),
+        (252, 252),
+        (233, 233),
+        (244, 233),
+    ],
 )
 def test_profile_of_a_known_runtime(version: int, profile: int) -> None:
     with warnings.catch_warnings():
@@ -36,7 +61,21 @@ def test_runtimes_that_are_not_established(version: int) -> None:
     assert f"got {version}: 446 to 451 had the modes" in caught.value.rule
 
 
-@pytest.mark.parametrize("version", [0, 1, 401, 422])
+@pytest.mark.parametrize(
+    ("version", "between"),
+    [
+        (422, (401, 423)), (402, (401, 423)), (400, (391, 401)), (392, (391, 401)), (364, (334, 365)), (319, (315, 320)),
+        (284, (283, 297)), (274, (273, 283)), (258, (257, 273)), (253, (252, 257)), (245, (244, 252)),
+    ],
+)  # fmt: skip
+def test_runtimes_between_two_profiles(version: int, between: tuple[int, int]) -> None:
+    with pytest.raises(yk.UnsupportedProfile) as caught:
+        yk.profile_of(version)
+    older, newer = between
+    assert re.search(rf"got {version}: somewhere between {older}, .* and {newer}, .* the rules change", caught.value.rule)
+
+
+@pytest.mark.parametrize("version", [0, 1, 218, 232])
 def test_runtimes_older_than_all(version: int) -> None:
     with pytest.raises(yk.UnsupportedProfile) as caught:
         yk.profile_of(version)
@@ -64,6 +103,17 @@ def test_table_is_in_order() -> None:
         assert older.first <= older.number <= older.last < newer.first
         rules = [f.name for f in fields(yk.Profile) if f.default is not f.default_factory]
         assert any(getattr(newer, rule) != getattr(older, rule) for rule in rules), "a profile like the one before it"
+
+
+@pytest.mark.parametrize("profile", [273, 283])
+def test_steepness_in_the_unit_of_the_profile(profile: int) -> None:
+    low, high = {273: (0, 65535), 283: (-32768, 32767)}[profile]
+    for steepness in (low, high):
+        assert yk.Hyperparameters(profile=profile, alpha_sigmoid_steepness=steepness).alpha_sigmoid_steepness == steepness
+    for steepness in (low - 1, high + 1):
+        with pytest.raises(yk.InputError) as caught:
+            yk.Hyperparameters(profile=profile, alpha_sigmoid_steepness=steepness)
+        assert caught.value.field == "alpha_sigmoid_steepness"
 
 
 def test_documented_profiles_are_those_of_the_table() -> None:

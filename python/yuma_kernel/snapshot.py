@@ -55,7 +55,7 @@ _SCALARS: Final[Mapping[str, str]] = {
     "alpha_low": "<u2",
     "alpha_high": "<u2",
     "max_allowed_validators": "<u2",
-    "alpha_sigmoid_steepness": "<i2",
+    "alpha_sigmoid_steepness": "<i4",
     "liquid_alpha_consensus_mode": "|u1",
     "bonds_moving_average": "<u8",
     "tempo": "<u8",

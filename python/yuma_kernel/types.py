@@ -128,7 +128,7 @@ class Hyperparameters(_Held):
         bonds_moving_average: millionths, at most 1,000,000: the part of the old bonds that is kept.
         yuma3, liquid_alpha: bool; liquid_alpha has no effect without yuma3.
         alpha_low, alpha_high: u16 proportions, the bounds of liquid alpha; low may be above high.
-        alpha_sigmoid_steepness: i16, hundredths.
+        alpha_sigmoid_steepness: i16, hundredths. In profile 273 a u16, in ones; earlier ones do not read it.
         liquid_alpha_consensus_mode: "current", "previous" or "auto", or the number that the chain stores for it: which
             consensus liquid alpha measures against (section 9; profiles before 475 do not read it). "auto", which a subnet
             that never set it has, is "previous" where bonds_penalty is 65535.
@@ -161,6 +161,9 @@ class Hyperparameters(_Held):
     def __post_init__(self) -> None:
         for name, check in _HYPERPARAMETER_RULES.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        low, high = _STEEPNESS[self.rules.steepness]
+        steepness = integer("alpha_sigmoid_steepness", self.alpha_sigmoid_steepness, low, high)
+        object.__setattr__(self, "alpha_sigmoid_steepness", steepness)
 
     @property
     def rules(self) -> Profile:
@@ -208,12 +211,13 @@ def _profile(name: str, value: object) -> int:
     return profile
 
 
+_STEEPNESS: Final = {"hundredths": (-(2**15), 2**15 - 1), "ones": (0, U16_MAX), "unread": (-(2**15), U16_MAX)}
+
 _HYPERPARAMETER_RULES: Final[Mapping[str, Callable[[str, object], object]]] = {
     **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "max_allowed_validators"), _range(0, U16_MAX)),
     **dict.fromkeys(("stake_threshold", "tempo", "activity_cutoff"), _range(0, U64_MAX)),
     **dict.fromkeys(("yuma3", "liquid_alpha", "commit_reveal"), boolean),
     "bonds_moving_average": _range(0, 1_000_000),
-    "alpha_sigmoid_steepness": _range(-(2**15), 2**15 - 1),
     "liquid_alpha_consensus_mode": consensus_mode,
     "profile": _profile,
 }
