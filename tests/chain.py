@@ -20,6 +20,8 @@ from yuma_kernel.results import OUTPUTS, TRACED_ARRAYS, TRACED_ROWS
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
 EPOCH_FILES = {"epoch.jsonl.gz": 300, "epoch_traced.jsonl.gz": 220, "epoch_pinned.jsonl.gz": 400, "epoch_475.jsonl.gz": 516}
+EARLIER = "eras.jsonl.gz"
+"""120 cases for each of the nine profiles before 425."""
 OPERATIONS = 11_898
 
 DTYPES = {

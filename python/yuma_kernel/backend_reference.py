@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel import reference
+from yuma_kernel import profiles, reference
 from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, I64Array, U16Array, U64Array
 from yuma_kernel.profiles import Mode
 from yuma_kernel.reference import Rows, epoch, ratio16
@@ -18,7 +18,7 @@ from yuma_kernel.rows import SparseRows
 
 __all__ = ["epoch"]
 
-PROFILES = frozenset({425, 475})
+PROFILES = frozenset(profiles.PROFILES)
 
 
 def _list(values: AnyArray) -> list[Any]:

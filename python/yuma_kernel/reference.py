@@ -28,6 +28,8 @@ Row: TypeAlias = list[tuple[int, int]]
 
 Rows: TypeAlias = list[Row]
 
+Exponential: TypeAlias = Callable[[int], int]
+
 # -- 1. Numbers -----------------------------------------------------------------------------------------------------------
 
 ONE: Final = 1 << 32
@@ -41,6 +43,9 @@ EXP_LIMIT: Final = 20 * ONE
 EXP_LAST_TERM: Final = 31
 EXP_OF_ONE: Final = 11674931200
 """e as the chain has it as a constant, cut to 23 fractional bits: not what its series gives."""
+
+LOG2_OF_E: Final = 6196327936
+"""log2(e) as the chain has it as a constant, cut to 23 fractional bits."""
 
 
 def clamp(x: int, low: int, high: int) -> int:
@@ -129,6 +134,48 @@ def exp_safe(x: int) -> int:
     return (1 << 64) // total if x < 0 else total
 
 
+def exp_or_zero(x: int) -> int:
+    """e^x by the same series for any x, and 0 where it overflows: profiles 320 and earlier."""
+    if x == ONE:
+        return EXP_OF_ONE
+    a = abs(x)
+    total, term = ONE + a, a
+    for i in range(2, EXP_LAST_TERM + 1):
+        term = (term * a) >> 32
+        if term > I32F32_MAX:
+            return 0
+        term //= i
+        total += term
+        if total > I32F32_MAX:
+            return 0
+    return (1 << 64) // total if x < 0 else total
+
+
+def ln(x: int) -> int:
+    """The natural logarithm by the chain's series of squares, 0 for x <= 0: profiles 257 and earlier."""
+    if x <= 0:
+        return 0
+    below_one = x < ONE
+    if below_one:
+        x = (1 << 64) // x
+    doublings = 0
+    while x >= 2 * ONE:
+        doublings, x = doublings + 1, _half(x)
+    if x == ONE:
+        log2 = doublings << 32
+    else:
+        log2 = doublings
+        for _ in range(32):
+            x, log2 = (x * x) >> 32, log2 << 1
+            if x >= 2 * ONE:
+                log2, x = log2 + 1, _half(x)
+    return truncated((-log2 if below_one else log2) << 32, LOG2_OF_E)
+
+
+def _half(x: int) -> int:
+    return (x >> 1) + (x & 1)  # rounded up
+
+
 def normalize(values: list[int]) -> list[int]:
     """Each value divided by their sum where that is not 0."""
     total = sum(values)
@@ -164,18 +211,22 @@ def permit(validator_permit: list[bool], owner: int | None) -> list[bool]:
     return [held or i == owner for i, held in enumerate(validator_permit)]
 
 
-def top_k(stake: list[int], k: int) -> list[bool]:
-    """The uids with stake that are among the k of most stake; of equals the higher uid comes first (3.5)."""
-    chosen = [s != 0 for s in stake]
+def top_k(stake: list[int], k: int, stakeless: bool = False) -> list[bool]:
+    """The uids that are among the k of most stake; of equals the higher uid comes first (3.5).
+
+    Args:
+        stakeless: whether uids without stake may be among them, as in profiles 257 and earlier.
+    """
+    chosen = [s != 0 or stakeless for s in stake]
     ascending = sorted(range(len(stake)), key=stake.__getitem__)  # stable, as the law wants it
     for i in ascending[: max(0, len(stake) - k)]:
         chosen[i] = False
     return chosen
 
 
-def new_permit(stake: list[int], max_allowed_validators: int, owner: int | None) -> list[bool]:
+def new_permit(stake: list[int], max_allowed_validators: int, owner: int | None, stakeless: bool = False) -> list[bool]:
     """`new_permit`: who may set weights in the next epoch (3.5)."""
-    return permit(top_k(stake, max_allowed_validators), owner)
+    return permit(top_k(stake, max_allowed_validators, stakeless), owner)
 
 
 def active_stake(stake: list[int], active: list[bool], permit: list[bool]) -> list[int]:
@@ -348,6 +399,12 @@ def mask_bonds(bonds: Rows, block_at_registration: list[int], cutoff: int) -> Ro
     return [[(j, v) for j, v in row if cutoff > block_at_registration[j]] for row in bonds]
 
 
+def mask_bonds_by_update(bonds: Rows, last_update: list[int], block_at_registration: list[int]) -> Rows:
+    """The bonds that are not outdated in profiles 252 and earlier, by the rule that weights have."""
+    rows = zip(bonds, last_update, strict=True)
+    return [[(j, v) for j, v in row if updated > block_at_registration[j]] for row, updated in rows]
+
+
 def bonds_moving_average(millionths: int) -> int:
     """`alpha`: the part of a bond that is new, from the part that is kept (u64, millionths, at most 1,000,000)."""
     return ONE - i64f64_to_i32f32(div64(millionths << 64, 1_000_000 << 64))
@@ -393,7 +450,41 @@ def ema(new: Rows, old: Rows, alpha: int) -> Rows:
     return [_positive((j, mul(alpha, d) + mul(ONE - alpha, b)) for j, d, b in _merged(*pair)) for pair in pairs]
 
 
-def liquid_alpha(consensus: int, weight: int, bond: int, low: int, high: int, steepness: int) -> int:
+def ema_by_column(new: Rows, old: Rows, alphas: list[int]) -> Rows:
+    """`ema` with an alpha for each column: liquid alpha of profiles 257 and earlier."""
+    pairs = zip(new, old, strict=True)
+    return [_positive((j, mul(alphas[j], d) + mul(ONE - alphas[j], b)) for j, d, b in _merged(*pair)) for pair in pairs]
+
+
+def quantile(values: list[int], k: int) -> int:
+    """The k-th quartile of the values, interpolated between the two next to it."""
+    ascending = sorted(values)
+    q, f = divmod(k * (len(values) - 1), 4)
+    return ascending[q] if f == 0 else ascending[q] + (((ascending[q + 1] - ascending[q]) * f) >> 2)
+
+
+def column_alphas(consensus: list[int], low: int, high: int) -> list[int] | None:
+    """The alphas A by column of liquid alpha up to profile 257: a sigmoid through `low` at the first quartile of consensus and
+    `high` at the third. None where it does not run."""
+    lo, hi = quantile(consensus, 1), quantile(consensus, 3)
+    if not any(consensus) or hi == 0:
+        return None
+    a = b = 0
+    if not (hi <= lo or low == 0 or high == 0):
+        a = div(sub(odds(high), odds(low)), lo - hi)
+        b = add(odds(low), mul(a, lo))
+    sigmoids = (div(ONE, add(ONE, exp_or_zero(sub(b, mul(a, c))))) for c in consensus)
+    return [max(min(sigmoid, high), low) for sigmoid in sigmoids]
+
+
+def odds(x: int) -> int:
+    """ln(1/x - 1)."""
+    return ln(sub(div(ONE, x), ONE))
+
+
+def liquid_alpha(
+    consensus: int, weight: int, bond: int, low: int, high: int, steepness: int, exponential: Exponential = exp_safe
+) -> int:
     """`alpha` of one bond: how fast it moves, by how far its weight is above the consensus or has fallen below the bond.
 
     Args:
@@ -401,10 +492,11 @@ def liquid_alpha(consensus: int, weight: int, bond: int, low: int, high: int, st
         weight, bond: as the merge walk sees them.
         low, high: proportions; low may be above high, and then the result is low.
         steepness: I32F32, in hundredths.
+        exponential: `exp_safe`, or `exp_or_zero` in profiles 320 and earlier.
     """
     distance = clamp(sub(weight, consensus) if weight >= bond else sub(bond, weight), 0, ONE)
     exponent = mul(sdiv(steepness, -100 << 32), distance - HALF)
-    sigmoid = sdiv(ONE, add(ONE, exp_safe(exponent)))
+    sigmoid = sdiv(ONE, add(ONE, exponential(exponent)))
     return max(min(low + mul(sigmoid, high - low), high), low)
 
 
@@ -427,14 +519,22 @@ def selected_consensus(consensus: list[int], previous_consensus: list[int], mode
     return [ratio16(stored.get(j, 0)) for j in range(len(consensus))]
 
 
-def liquid_ema(new: Rows, old: Rows, consensus: list[int], low: int, high: int, steepness: int) -> Rows:
+def liquid_ema(
+    new: Rows,
+    old: Rows,
+    consensus: list[int],
+    low: int,
+    high: int,
+    steepness: int,
+    exponential: Exponential = exp_safe,
+) -> Rows:
     """`ema` with an alpha for each bond; only the columns of `new` stay, in its order, without zeros.
 
     Args:
         new: `weights_for_bonds`.
         old: the bonds B, outdated ones out.
         consensus: the one that alpha looks at.
-        low, high, steepness: as `liquid_alpha` takes them.
+        low, high, steepness, exponential: as `liquid_alpha` takes them.
     """
 
     def averaged(new_row: Row, old_row: Row) -> Iterator[tuple[int, int]]:
@@ -442,7 +542,8 @@ def liquid_ema(new: Rows, old: Rows, consensus: list[int], low: int, high: int, 
         seen_weights, seen_bonds = merge_walk(new_row), merge_walk(old_row)
         for j, w in new_row:
             b = bonds.get(j, 0)
-            a = liquid_alpha(consensus[j], seen_weights.get(j, 0), seen_bonds.get(j, 0), low, high, steepness)
+            seen = seen_weights.get(j, 0), seen_bonds.get(j, 0)
+            a = liquid_alpha(consensus[j], *seen, low, high, steepness, exponential)
             yield j, min(ONE, add(mul(ONE - a, b), max(0, mul(a, w))))
 
     return [_positive(averaged(*pair)) for pair in zip(new, old, strict=True)]
@@ -501,6 +602,12 @@ def emit(share: int, emission: int) -> int:
     return fixed_to_unsigned(share * emission, U64_MAX)
 
 
+def keep_unpermitted(stored: Rows, before: Rows, new_permit: list[bool], validator_permit: list[bool]) -> Rows:
+    """`stored`, with the rows of `before` for who had no permit and gets none: profiles 297 and earlier."""
+    permits = zip(stored, before, new_permit, validator_permit, strict=True)
+    return [row if will or had else old for row, old, will, had in permits]
+
+
 def store_bonds(bonds: Rows, new_permit: list[bool]) -> Rows:
     """The bonds of the next epoch, u16, zeros included: of those who will be permitted."""
     return [[(j, to_u16(b)) for j, b in row] if permitted else [] for row, permitted in zip(bonds, new_permit, strict=True)]
@@ -519,19 +626,21 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     """
     h = hyperparameters
     rules = h.rules
-    owner = state.owner_uid
+    yuma3 = h.yuma3 and rules.yuma3
+    owner = state.owner_uid if rules.owner_permit else None
     last_update: list[int] = state.last_update.tolist()
     block_at_registration: list[int] = state.block_at_registration.tolist()
     total_stake = [low | high << 64 for low, high in state.total_stake.tolist()]
 
     active = activity(last_update, h.activity_cutoff, state.current_block)
-    stakes = normalize_stake(filter_stake(total_stake, h.stake_threshold, owner))
+    stakes = normalize_stake(filter_stake(total_stake, h.stake_threshold if rules.stake_threshold else 0, owner))
     permits = permit(state.validator_permit.tolist(), owner)
-    new_permits = new_permit(stakes, h.max_allowed_validators, owner)
+    new_permits = new_permit(stakes, h.max_allowed_validators, owner, rules.stakeless_permits)
     active_stakes = active_stake(stakes, active, permits)
 
-    commit_block = _commit_block(state, h.commit_reveal)
-    masked = mask_weights(state.weights.to_rows(), permits, owner, last_update, block_at_registration, commit_block)
+    commit_block = _commit_block(state, h.commit_reveal and rules.commit_mask)
+    on_itself = state.owner_uid if rules.owner_diagonal else None
+    masked = mask_weights(state.weights.to_rows(), permits, on_itself, last_update, block_at_registration, commit_block)
     weights = normalize_rows(masked)
 
     medians = consensus(active_stakes, weights, ratio16(h.kappa))
@@ -541,21 +650,26 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
     incentives = incentive(ranks)
 
     bond_weights = weights_for_bonds(weights, clipped, ratio16(h.bonds_penalty))
-    last_yuma_step = state.last_yuma_step_block if rules.bonds_cutoff == "yuma_step" else None
-    cutoff = bonds_cutoff(state.current_block, h.tempo, state.last_mechanism_step_block, last_yuma_step)
-    kept_bonds = mask_bonds(state.bonds.to_rows(), block_at_registration, cutoff)
-    if h.yuma3:
+    bonds = state.bonds.to_rows()
+    if rules.bonds_cutoff == "last_update":
+        kept_bonds = mask_bonds_by_update(bonds, last_update, block_at_registration)
+    else:
+        kept_bonds = mask_bonds(bonds, block_at_registration, _cutoff(state, h))
+    if yuma3:
         selected = _selected_consensus(medians, state, h) if rules.liquid_alpha == "selected" else medians
         ema_bonds = _ema_bonds_yuma3(bond_weights, old_bonds_yuma3(kept_bonds), selected, h)
         normalized_bonds = column_normalize(ema_bonds)
         dividends = dividends_yuma3(incentives, normalized_bonds, active_stakes)
         new_bonds = ema_bonds
     else:
-        alpha = bonds_moving_average(h.bonds_moving_average)
-        ema_bonds = ema(new_bonds_yuma2(bond_weights, active_stakes), old_bonds_yuma2(kept_bonds), alpha)
+        ema_bonds = _ema_bonds_yuma2(new_bonds_yuma2(bond_weights, active_stakes), old_bonds_yuma2(kept_bonds), medians, h)
         normalized_bonds = column_normalize(ema_bonds)
         dividends = dividends_yuma2(incentives, normalized_bonds)
         new_bonds = column_max_upscale(normalized_bonds)
+
+    stored_bonds = store_bonds(new_bonds, new_permits)
+    if rules.unpermitted_bonds == "kept":
+        stored_bonds = keep_unpermitted(stored_bonds, bonds, new_permits, state.validator_permit.tolist())
 
     shares = emission_shares(incentives, dividends, active_stakes, stakes)
 
@@ -582,7 +696,7 @@ def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, t
         consensus=_proportions(medians),
         validator_trust=_proportions(trusts),
         incentive=_proportions(incentives),
-        bonds=SparseRows._trusted_lists(store_bonds(new_bonds, new_permits), np.uint16),
+        bonds=SparseRows._trusted_lists(stored_bonds, np.uint16),
         dividends=_proportions(dividends),
         server_emission=_rao(shares.server, emission),
         validator_emission=_rao(shares.validator, emission),
@@ -598,17 +712,36 @@ def _commit_block(state: SubnetState, commit_reveal: bool) -> list[int]:
     return blocks
 
 
+def _cutoff(state: SubnetState, h: Hyperparameters) -> int:
+    """`cutoff` of section 7, of the step that the profile looks at; a last step of 0 is none."""
+    rule = h.rules.bonds_cutoff
+    last_step = 0 if rule == "tempo" else state.last_mechanism_step_block
+    last_yuma_step = state.last_yuma_step_block if rule == "yuma_step" else None
+    return bonds_cutoff(state.current_block, h.tempo, last_step, last_yuma_step)
+
+
 def _selected_consensus(consensus: list[int], state: SubnetState, h: Hyperparameters) -> list[int]:
     # not known only where it is not read
     previous = [] if state.previous_consensus is None else state.previous_consensus.tolist()
     return selected_consensus(consensus, previous, h.liquid_alpha_consensus_mode, h.bonds_penalty)
 
 
+def _ema_bonds_yuma2(new: Rows, old: Rows, consensus: list[int], h: Hyperparameters) -> Rows:
+    """E of Yuma 2, which has liquid alpha in profiles 257 and earlier alone."""
+    if h.liquid_alpha and h.rules.liquid_alpha == "column":
+        alphas = column_alphas(consensus, ratio16(h.alpha_low), ratio16(h.alpha_high))
+        if alphas is not None:
+            return ema_by_column(new, old, alphas)
+    return ema(new, old, bonds_moving_average(h.bonds_moving_average))
+
+
 def _ema_bonds_yuma3(new: Rows, old: Rows, consensus: list[int], h: Hyperparameters) -> Rows:
     """E of Yuma 3. The consensus that liquid alpha measures against also decides whether it runs."""
     if h.liquid_alpha and any(consensus):
         low, high = ratio16(h.alpha_low), ratio16(h.alpha_high)
-        return liquid_ema(new, old, consensus, low, high, h.alpha_sigmoid_steepness << 32)
+        steepness = h.alpha_sigmoid_steepness * (100 if h.rules.steepness == "ones" else 1) << 32
+        exponential = exp_or_zero if h.rules.exponential == "zero" else exp_safe
+        return liquid_ema(new, old, consensus, low, high, steepness, exponential)
     return ema(new, old, bonds_moving_average(h.bonds_moving_average))
 
 
