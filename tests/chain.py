@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import yuma_kernel as yk
-from yuma_kernel.epoch import load_backend
 from yuma_kernel.results import OUTPUTS, TRACED_ARRAYS, TRACED_ROWS
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
@@ -84,11 +82,9 @@ def epoch_cases(name: str) -> tuple[Case, ...]:
     return tuple(map(_case, _lines(name)))
 
 
-def require_profiles(backend: str, name: str) -> None:
-    """Skips where the backend does not compute the profiles of an epoch file."""
-    missing = {case.hyperparameters.profile for case in epoch_cases(name)} - load_backend(backend).PROFILES
-    if missing:
-        pytest.skip(f"the backend {backend} does not compute profile {', '.join(map(str, sorted(missing)))}")
+def earlier_cases(profile: int) -> Iterator[Case]:
+    """The cases of a profile before 425."""
+    return (case for case in epoch_cases(EARLIER) if case.hyperparameters.profile == profile)
 
 
 def operations() -> dict[str, list[tuple[list[str], str]]]:

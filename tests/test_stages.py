@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import strategies
 import yuma_kernel as yk
-from chain import EPOCH_FILES, Case, epoch_cases, require_profiles
+from chain import EPOCH_FILES, Case, epoch_cases
 from yuma_kernel import reference, stages
 from yuma_kernel.stages import ONE
 
@@ -95,7 +95,6 @@ def test_chained_stages_are_the_chains_epoch(backend: str, name: str) -> None:
             return got.first_difference(case.output) is None
         return got == yk.EpochResult(**case.output, trace=case.trace)
 
-    require_profiles(backend, name)
     assert [case.id for case in epoch_cases(name) if not is_equal(case)] == []
 
 

@@ -464,8 +464,10 @@ def quantile(values: list[int], k: int) -> int:
 
 
 def column_alphas(consensus: list[int], low: int, high: int) -> list[int] | None:
-    """The alphas A by column of liquid alpha up to profile 257: a sigmoid through `low` at the first quartile of consensus and
-    `high` at the third. None where it does not run."""
+    """The alphas A by column of liquid alpha up to profile 257, or None where it does not run.
+
+    They are those of a sigmoid through `low` at the first quartile of consensus and `high` at the third.
+    """
     lo, hi = quantile(consensus, 1), quantile(consensus, 3)
     if not any(consensus) or hi == 0:
         return None
