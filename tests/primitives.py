@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import yuma_kernel as yk
 from yuma_kernel import reference
+from yuma_kernel.epoch import load_backend
 from yuma_kernel.kernel._yuma import ffi, lib
 
 Operation = Callable[..., Any]
@@ -135,37 +136,41 @@ REFERENCE: dict[str, Operation] = {
 
 def _numba() -> dict[str, Operation]:
     """A u64 goes in as np.uint64, as Numba takes every Python int for an int64."""
-    jit: Any = importlib.import_module(yk.BACKENDS["numba"])
+    backend: Any = load_backend("numba")
+    bonds, emission, fixed, liquid, wide = (
+        cast(Any, importlib.import_module(f"yuma_kernel.kernel.jit.{section}"))
+        for section in ("bonds", "emission", "fixed", "liquid", "wide")
+    )
     u64 = np.uint64
 
     def words(bits: int) -> tuple[Any, Any]:
         return u64(bits & (2**64 - 1)), u64(bits >> 64 & (2**64 - 1))
 
     def div64(a: int, b: int) -> int:
-        low, high = jit.div64(*words(a), *words(b))
+        low, high = wide.div64(*words(a), *words(b))
         bits = int(low) | int(high) << 64
         return bits - (bits >> 127 << 128)
 
     def median(kappa: int, stakes: list[int], scores: list[int]) -> int:
         rows = yk.SparseRows.from_rows([[(0, score)] for score in scores], np.int64)
         # ratio16(v) is 65537 v, and one more at 65535
-        first, *others = jit.consensus(rows, np.array(stakes, np.int64), kappa // 65537).tolist()
+        first, *others = backend.consensus(rows, np.array(stakes, np.int64), kappa // 65537).tolist()
         assert others == [0] * (len(stakes) - 1)
         return int(first)
 
     return {
-        **{name: getattr(jit, name) for name in ("mul", "div", "sdiv", "add", "sub", "cmul")},
-        "to_u16": lambda x: jit.to_u16(np.array([x], np.int64))[0],
-        "u16_prop": lambda v: jit.ratio16(u64(v)),
-        "exp": jit.exp_safe,
+        **{name: getattr(fixed, name) for name in ("mul", "div", "sdiv", "add", "sub", "cmul")},
+        "to_u16": lambda x: backend.to_u16(np.array([x], np.int64))[0],
+        "u16_prop": lambda v: fixed.ratio16(u64(v)),
+        "exp": fixed.exp_safe,
         "div64": div64,
-        "f64to32": lambda x: jit.i64f64_to_i32f32(*words(x)),
-        "sigmoid": jit.alpha,
-        "emit": lambda x, emission: jit.emission_share(x, u64(emission)),
-        "alpha_ema": lambda millionths: jit.bonds_alpha(u64(millionths)),
+        "f64to32": lambda x: wide.i64f64_to_i32f32(*words(x)),
+        "sigmoid": liquid.alpha,
+        "emit": lambda x, rao: emission.emission_share(x, u64(rao)),
+        "alpha_ema": lambda millionths: bonds.bonds_alpha(u64(millionths)),
         "median_col": median,
-        "topk": lambda k, stakes: jit.permits(np.array(stakes, np.int64), k, None).astype(int).tolist(),
-        "upscale16": lambda values: jit.upscale_to_u16(np.array(values, np.uint16)).tolist(),
+        "topk": lambda k, stakes: backend.permits(np.array(stakes, np.int64), k, None).astype(int).tolist(),
+        "upscale16": lambda values: backend.upscale_to_u16(np.array(values, np.uint16)).tolist(),
     }
 
 

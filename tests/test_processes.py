@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -225,9 +226,13 @@ def test_a_subinterpreter_is_refused_and_the_first_goes_on() -> None:
     assert done.stdout.split() == ["refused", "2"], done.stderr
 
 
-def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -241,8 +246,9 @@ for rules in ({"yuma3": False}, {"bonds_penalty": 5}, {"liquid_alpha": True}):
 """
 
 STATISTICS = """
-import json, yuma_kernel.kernel.jit as jit
-counts = [f.stats for f in vars(jit).values() if hasattr(f, "stats")]
+import json, sys
+sections = [module for name, module in sys.modules.items() if name.startswith("yuma_kernel.kernel.jit.")]
+counts = [f.stats for f in {id(f): f for section in sections for f in vars(section).values() if hasattr(f, "stats")}.values()]
 print(json.dumps([sum(sum(c.values()) for c in kind) for kind in zip(*((s.cache_hits, s.cache_misses) for s in counts))]))
 """
 
@@ -257,12 +263,38 @@ def test_a_second_process_does_not_compile_again(tmp_path: Path) -> None:
     assert (hits > 15, misses) == (True, 0)
 
 
+RANK = """
+import sys
+import numpy as np
+import yuma_kernel.kernel
+yuma_kernel.kernel.__path__.insert(0, sys.argv[1])
+from yuma_kernel.kernel.jit.incentive import rank
+assert rank.__wrapped__.__code__.co_filename.startswith(sys.argv[1])
+ends, uid, value = np.array([0, 1], np.uint64), np.array([0], np.uint16), np.array([8], np.int64)
+print(*rank(ends, uid, value, np.array([2**32])), sum(rank.stats.cache_hits.values()))
+"""
+
+
+def test_what_is_compiled_is_of_the_sources_as_they_are(tmp_path: Path) -> None:
+    """A cached function holds the code of those that it calls, whatever file they stand in."""
+    compiler = pytest.importorskip("yuma_kernel.kernel.jit.compiler")
+    package = shutil.copytree(Path(compiler.__file__).parent, tmp_path / "jit", ignore=shutil.ignore_patterns("__pycache__"))
+    called = package / "fixed.py"
+    before = called.read_text()
+    after = before.replace("    return part * (x >> 32)", "    return 5 + part * (x >> 32)")
+    assert before != after
+    for source, printed in ((before, "8 0"), (before, "8 1"), (after, "13 0"), (after, "13 1")):
+        called.write_text(source)
+        done = python(RANK, str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        assert done.stdout.strip() == printed, done.stderr
+
+
 def test_numba_without_a_cache(tmp_path: Path) -> None:
     pytest.importorskip("numba")
     nowhere = tmp_path / "file"
     nowhere.write_text("no folder can be made here")
     program = "import numba.core.caching as c; c.CacheImpl._locator_classes = []\n" + EPOCH
-    program += "import yuma_kernel.kernel.jit as jit; assert type(jit._clip._cache).__name__ == 'NullCache'"
+    program += "import yuma_kernel.kernel.jit.incentive as i; assert type(i.clip._cache).__name__ == 'NullCache'"
     done = python(program, NUMBA_CACHE_DIR=str(nowhere / "cache"))
     assert done.returncode == 0, done.stderr
 

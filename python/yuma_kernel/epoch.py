@@ -102,7 +102,7 @@ class Backend(Protocol):
 BACKENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "c": "yuma_kernel.kernel.native",
-        "numba": "yuma_kernel.kernel.jit",
+        "numba": "yuma_kernel.kernel.jit.backend",
         "reference": "yuma_kernel.backend_reference",
     }
 )
