@@ -248,7 +248,8 @@ for rules in ({"yuma3": False}, {"bonds_penalty": 5}, {"liquid_alpha": True}):
 STATISTICS = """
 import json, sys
 sections = [module for name, module in sys.modules.items() if name.startswith("yuma_kernel.kernel.jit.")]
-counts = [f.stats for f in {id(f): f for section in sections for f in vars(section).values() if hasattr(f, "stats")}.values()]
+functions = {id(f): f for section in sections for f in vars(section).values() if hasattr(f, "stats")}
+counts = [f.stats for f in functions.values()]
 print(json.dumps([sum(sum(c.values()) for c in kind) for kind in zip(*((s.cache_hits, s.cache_misses) for s in counts))]))
 """
 

@@ -50,7 +50,7 @@ class _Implementation(CompileResultCacheImpl):  # type: ignore[misc, unused-igno
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
+        super().__init__(function)  # type: ignore[no-untyped-call, unused-ignore]
         self.locator.get_source_stamp = lambda: SOURCES
 
 
@@ -68,7 +68,8 @@ def jit(function: _F, **more: bool) -> _F:
     compiled: Any = compile_lazily(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **more)
     if SOURCES is not None:
         with contextlib.suppress(RuntimeError):  # "cannot cache function": no folder that can be written, for instance
-            compiled._cache = _Cache(function)  # what cache=True does, with a FunctionCache
+            cache: Any = _Cache
+            compiled._cache = cache(function)  # what cache=True does, with a FunctionCache
     result: _F = compiled
     return result
 
