@@ -60,10 +60,12 @@ static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_
 }
 
 static inline int64_t towards(int64_t beta, int64_t w, int64_t c) {
+    VERIFY_CHECK(is_proportion(beta) && is_proportion(w) && is_proportion(c));
     return w + fixed_mul(beta, c - w);
 }
 
 static inline int64_t moving_average(int64_t alpha, int64_t d, int64_t b) {
+    VERIFY_CHECK(is_proportion(alpha) && is_proportion(d) && is_proportion(b));
     return fixed_mul_share(alpha, d) + fixed_mul_share(YUMA_ONE - alpha, b);
 }
 
@@ -120,6 +122,7 @@ yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64
     REQUIRE(active_stake != NULL, YUMA_ERROR_NULL);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = weights_for_bonds->indptr[i]; k < weights_for_bonds->indptr[i + 1]; k++) {
+            VERIFY_CHECK(is_proportion(weights_for_bonds->value[k]));
             weights_for_bonds->value[k] = fixed_mul_share(active_stake[i], weights_for_bonds->value[k]);
         }
     }
@@ -146,6 +149,7 @@ yuma_status yuma_column_normalize(uint32_t n, yuma_rows *matrix, void *workspace
     int64_t *sum = arena_take_zeros(&memory, n, sizeof *sum);
     REQUIRE(sum != NULL, YUMA_ERROR_WORKSPACE);
     for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
+        VERIFY_CHECK(matrix->value[k] >= 0 && sum[matrix->uid[k]] <= INT64_MAX - matrix->value[k]);
         sum[matrix->uid[k]] += matrix->value[k];
     }
     return divide_by_column(n, matrix, sum, &memory);
@@ -159,6 +163,7 @@ yuma_status yuma_column_max_normalize(uint32_t n, yuma_rows *matrix, void *works
     REQUIRE(largest != NULL, YUMA_ERROR_WORKSPACE);
     for (uint32_t k = 0; k < matrix->indptr[n]; k++) {
         uint16_t j = matrix->uid[k];
+        VERIFY_CHECK(matrix->value[k] >= 0);
         largest[j] = fixed_max(largest[j], matrix->value[k]);
     }
     return divide_by_column(n, matrix, largest, &memory);
@@ -188,6 +193,7 @@ yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const 
     for (uint32_t i = 0; i < n; i++) {
         int64_t sum = 0;
         for (uint32_t k = normalized_bonds->indptr[i]; k < normalized_bonds->indptr[i + 1]; k++) {
+            VERIFY_CHECK(is_proportion(normalized_bonds->value[k]));
             sum += fixed_mul_share(incentive[normalized_bonds->uid[k]], normalized_bonds->value[k]);
         }
         dividends[i] = active_stake == NULL ? sum : fixed_mul_checked(sum, active_stake[i]);

@@ -23,11 +23,13 @@ typedef struct {
  * that does not pass the minority, and else the upper one. ends: what is left begins and ends at a score. */
 static inline void halve(ballot *b, const int64_t *values, const int64_t *stake, int64_t minority, int ends) {
     int64_t middle = b->low + (b->high - b->low) / 2; /* low <= middle < high */
+    VERIFY_CHECK(b->low >= 0 && b->low < b->high && b->count > 0);
     int64_t gained = 0, lower_high = 0, upper_low = INT64_MAX;
     size_t lower = 0, upper = 0;
     for (size_t k = 0; k < b->count; k++) { /* masks, as branches could not be predicted; lower <= k: nothing unread goes */
         uint64_t one = b->scores[k];
         int64_t value = score_of(one, values), is_lower = -(int64_t)(value <= middle);
+        VERIFY_CHECK(value >= b->low && value <= b->high);
         b->scores[lower] = one;
         b->room[upper] = one;
         lower -= (size_t)is_lower;
@@ -61,6 +63,7 @@ static inline int64_t median(uint64_t *scores, uint64_t *room, size_t count, con
         b.low = fixed_min(b.low, score_of(scores[k], values));
         b.high = fixed_max(b.high, score_of(scores[k], values));
         b.below -= stake[scores[k] & UID_MASK];
+        VERIFY_CHECK(b.low > 0 && b.below >= 0);
     }
     if (count == 0 || (zeros != 0 && b.below > minority)) {
         return 0;
@@ -68,6 +71,7 @@ static inline int64_t median(uint64_t *scores, uint64_t *room, size_t count, con
     /* The answer stays, and with a span below 2^63 there are at most 63 rounds whatever the scores. The first, which pass over
      * most of them, leave the ends as they come; with ends at scores, many equal ones take a round or two. */
     for (int round = 0; b.low != b.high; round++) {
+        VERIFY_CHECK(round < 63);
         if (round < 2) {
             halve(&b, values, stake, minority, 0);
         } else {
@@ -96,6 +100,7 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
     for (uint32_t i = 0; i < n; i++) {
         total += stake[i];
         validators += active_stake[i] > 0;
+        VERIFY_CHECK(is_proportion(stake[i]));
     }
     int64_t minority = total - kappa;
 
@@ -104,6 +109,7 @@ yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *
      * end[j] run to where it ends. */
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = weights->indptr[i]; active_stake[i] > 0 && k < weights->indptr[i + 1]; k++) {
+            VERIFY_CHECK(weights->value[k] >= 0);
             end[weights->uid[k] + 1] += weights->value[k] > 0;
             values = weights->value[k] < WIDE_SCORE ? values : weights->value;
         }

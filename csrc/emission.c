@@ -21,6 +21,8 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
     REQUIRE(server_emission != NULL && validator_emission != NULL && total_emission != NULL, YUMA_ERROR_NULL);
     int64_t total = 0, total_active = 0;
     for (uint32_t i = 0; i < n; i++) {
+        VERIFY_CHECK(incentive[i] >= 0 && dividends[i] >= 0 && incentive[i] <= INT64_MAX - dividends[i] &&
+                     total <= INT64_MAX - incentive[i] - dividends[i]);
         total += incentive[i] + dividends[i];
         total_active += active_stake[i];
     }

@@ -45,12 +45,17 @@ const char *yuma_build(void) {
 #else
 #define INTEGERS "two-limb"
 #endif
-#if defined(__clang__)
-    return "c11 " INTEGERS " clang " __clang_version__;
-#elif defined(__GNUC__)
-    return "c11 " INTEGERS " gcc " __VERSION__;
+#if defined(YUMA_VERIFY)
+#define VERIFIES ", verifying"
 #else
-    return "c11 " INTEGERS;
+#define VERIFIES ""
+#endif
+#if defined(__clang__)
+    return "c11 " INTEGERS " clang " __clang_version__ VERIFIES;
+#elif defined(__GNUC__)
+    return "c11 " INTEGERS " gcc " __VERSION__ VERIFIES;
+#else
+    return "c11 " INTEGERS VERIFIES;
 #endif
 }
 

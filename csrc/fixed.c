@@ -6,6 +6,7 @@
 static uint64_t divide_digit(wide top, uint64_t next, wide d, wide *remainder) {
     uint64_t q, r;
     int carried = 0;
+    VERIFY_CHECK(d.hi >> 63 == 1 && wide_less(top, d));
     if (top.hi >= d.hi) { /* top.hi = d.hi, as top < d */
         q = UINT64_MAX;
         r = top.lo + d.hi;
@@ -22,17 +23,20 @@ static uint64_t divide_digit(wide top, uint64_t next, wide d, wide *remainder) {
     wide product = wide_mul(q, d.lo);
     product.hi += q * d.hi;
     *remainder = wide_sub((wide){top.lo, next}, product);
+    VERIFY_CHECK(wide_less(*remainder, d));
     return q;
 }
 
 /* x * 2^shift modulo 2^128, shift < 64 */
 static wide shift_left(wide x, unsigned shift) {
+    VERIFY_CHECK(shift < 64);
     return shift == 0 ? x : (wide){x.hi << shift | x.lo >> (64 - shift), x.lo << shift};
 }
 
 wide fixed_quotient64(wide a, wide b, int *overflow) {
     wide q;
     *overflow = 0;
+    VERIFY_CHECK(b.hi != 0 || b.lo != 0);
     if (b.hi == 0) {
         uint64_t r;
         if (a.hi >= b.lo) {
@@ -59,11 +63,14 @@ wide fixed_quotient64(wide a, wide b, int *overflow) {
 static inline uint64_t next_term(uint64_t term, uint64_t raised, uint64_t i) {
     uint64_t x = wide_mul(term << 6, raised).hi;
     unsigned s = 63 - wide_leading_zeros(i);
+    VERIFY_CHECK(term <= (uint64_t)1 << 58 && raised <= (uint64_t)20 << 58 && x < (uint64_t)1 << 62);
     if ((i & (i - 1)) == 0) {
         return x >> s;
     }
     uint64_t q = UINT64_MAX / i, rest = UINT64_MAX - q * i + 1; /* 2^64 = q * i + rest */
-    return wide_mul(x, (q << s) + (rest << s) / i + 1).hi >> s;
+    uint64_t next = wide_mul(x, (q << s) + (rest << s) / i + 1).hi >> s;
+    VERIFY_CHECK(next == x / i);
+    return next;
 }
 
 /* The terms of the series are below 2^57.37 and their sum below 2^61, at a = 20: nothing overflows (the law). Each waits for the one
@@ -88,6 +95,7 @@ void fixed_exp_safe_four(int64_t x[FIXED_FOUR]) {
     }
     add_terms(a, sum);
     for (int k = 0; k < FIXED_FOUR; k++) {
+        VERIFY_CHECK(sum[k] >= (uint64_t)YUMA_ONE && sum[k] < (uint64_t)1 << 61);
         if (x[k] == YUMA_ONE) {
             x[k] = 11674931200; /* e cut to 23 fractional bits, as the chain has it */
         } else {

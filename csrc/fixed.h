@@ -23,6 +23,7 @@ static inline int64_t fixed_max(int64_t a, int64_t b) {
 
 /* low <= high */
 static inline int64_t fixed_clamp(int64_t x, int64_t low, int64_t high) {
+    VERIFY_CHECK(low <= high);
     return fixed_max(low, fixed_min(x, high));
 }
 
@@ -63,7 +64,10 @@ static inline int64_t fixed_mul(int64_t a, int64_t b) {
 /* The same for a in [0, 2^32] and b >= 0: a * (b mod 2^32) is below 2^64, and nothing leaves the range. */
 static inline int64_t fixed_mul_share(int64_t a, int64_t b) {
     uint64_t x = (uint64_t)a, y = (uint64_t)b;
-    return (int64_t)(x * (y >> 32) + (x * (y & UINT32_MAX) >> 32));
+    VERIFY_CHECK(a >= 0 && a <= YUMA_ONE && b >= 0);
+    int64_t p = (int64_t)(x * (y >> 32) + (x * (y & UINT32_MAX) >> 32));
+    VERIFY_CHECK(p == fixed_mul(a, b));
+    return p;
 }
 
 static inline int64_t fixed_mul_checked(int64_t a, int64_t b) {
@@ -76,6 +80,7 @@ static inline int64_t fixed_mul_checked(int64_t a, int64_t b) {
 static inline int64_t fixed_quotient(int64_t a, int64_t b, int *overflow) {
     uint64_t x = fixed_magnitude(a), y = fixed_magnitude(b);
     int negative = (a < 0) != (b < 0);
+    VERIFY_CHECK(b != 0);
     if (((x | y) & UINT32_MAX) == 0) { /* whole numbers, as stored values are: 2^32 cancels, and one word will do */
         x >>= 32;
         y >>= 32;
@@ -116,6 +121,7 @@ static inline unsigned fixed_shift(int64_t b) {
 
 /* b >= 0; of 0, which has only zeros to divide, as of 1 */
 static inline fixed_divisor fixed_divisor_of(int64_t b) {
+    VERIFY_CHECK(b >= 0);
     b = b == 0 ? 1 : b;
     return (fixed_divisor){b, UINT64_MAX / ((uint64_t)b >> fixed_shift(b))};
 }
@@ -126,15 +132,19 @@ static inline fixed_divisor fixed_divisor_of(int64_t b) {
 static inline int64_t fixed_div_by(int64_t a, fixed_divisor d) {
     unsigned shift = fixed_shift(d.b);
     uint64_t x = (uint64_t)a >> shift, y = (uint64_t)d.b >> shift;
+    VERIFY_CHECK(a >= 0 && a <= d.b);
     if (x > (uint64_t)YUMA_ONE || x << shift != (uint64_t)a) {
         return fixed_div(a, d.b);
     }
     uint64_t q = x * d.reciprocal >> 32, rest = (x << 32) - q * y;
+    VERIFY_CHECK(rest < 2 * y);
+    VERIFY_CHECK((int64_t)(q + (rest >= y)) == fixed_div(a, d.b));
     return (int64_t)(q + (rest >= y));
 }
 
 /* floor(2^64 / x), x >= 2: 2^64 = q * x + (rest + 1) */
 static inline uint64_t fixed_inverse(uint64_t x) {
+    VERIFY_CHECK(x >= 2);
     uint64_t q = UINT64_MAX / x, rest = UINT64_MAX - q * x;
     return q + (rest == x - 1);
 }
@@ -176,6 +186,11 @@ static inline int64_t fixed_from_i64f64(wide x) {
 wide fixed_quotient64(wide a, wide b, int *overflow);
 
 int64_t fixed_exp_safe(int64_t x);
+
+/* The sigmoid of section 7, as the law has it. */
+static inline int64_t fixed_sigmoid(int64_t g) {
+    return fixed_sdiv(YUMA_ONE, fixed_add(YUMA_ONE, fixed_exp_safe(g)));
+}
 
 enum { FIXED_FOUR = 4 };
 

@@ -30,6 +30,7 @@ yuma_status yuma_validator_trust(uint32_t n, const yuma_rows *clipped, int64_t *
     for (uint32_t i = 0; i < n; i++) {
         int64_t sum = 0;
         for (uint32_t k = clipped->indptr[i]; k < clipped->indptr[i + 1]; k++) {
+            VERIFY_CHECK(clipped->value[k] < 0 ? sum >= INT64_MIN - clipped->value[k] : sum <= INT64_MAX - clipped->value[k]);
             sum += clipped->value[k];
         }
         validator_trust[i] = sum;
@@ -44,6 +45,7 @@ yuma_status yuma_rank(uint32_t n, const yuma_rows *clipped, const int64_t *activ
     memset(rank, 0, n * sizeof *rank);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = clipped->indptr[i]; active_stake[i] != 0 && k < clipped->indptr[i + 1]; k++) {
+            VERIFY_CHECK(is_proportion(clipped->value[k]));
             rank[clipped->uid[k]] += fixed_mul_share(active_stake[i], clipped->value[k]);
         }
     }

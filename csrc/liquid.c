@@ -17,6 +17,7 @@ static inline uint64_t magnitude_of(int64_t x) {
 
 /* d of the law, of proportions, which leave no range. */
 static inline int64_t distance_of(int64_t consensus, int64_t weight, int64_t bond) {
+    VERIFY_CHECK(is_proportion(consensus) && is_proportion(weight) && is_proportion(bond));
     int64_t from = weight >= bond ? consensus : weight;
     return fixed_max(fixed_max(weight, bond) - from, 0);
 }
@@ -26,6 +27,7 @@ enum { BLOCK = 64 };
 
 /* Of 2^32 / d, for d from *lower to *upper, what is not above and what is not below it. */
 static inline void inverted(double *lower, double *upper) {
+    VERIFY_CHECK(*lower > 0 && *lower <= *upper);
     double q = SIGMOID_NUMERATOR / *upper;
     double t = (*upper - *lower) * (q * 0x1p-32);
     *lower = q;
@@ -36,6 +38,7 @@ static inline void inverted(double *lower, double *upper) {
 static void sigmoid_bounds(size_t count, const int64_t g[BLOCK], int64_t lower[BLOCK], int64_t upper[BLOCK]) {
     double a[BLOCK], b[BLOCK];
     size_t negative[BLOCK], negatives = 0;
+    VERIFY_CHECK(count <= BLOCK);
     for (size_t k = 0; k < count; k++) {
         uint64_t magnitude = magnitude_of(g[k]);
         a[k] = (double)(int64_t)(magnitude < (uint64_t)SIGMOID_UPTO ? magnitude : (uint64_t)SIGMOID_UPTO);
@@ -66,6 +69,7 @@ static void sigmoid_bounds(size_t count, const int64_t g[BLOCK], int64_t lower[B
         int inside = magnitude_of(g[k]) <= (uint64_t)SIGMOID_UPTO && g[k] != YUMA_ONE;
         lower[k] = inside ? (int64_t)a[k] : 0;
         upper[k] = inside ? (int64_t)b[k] : YUMA_ONE - 1;
+        VERIFY_CHECK(0 <= lower[k] && lower[k] <= upper[k] && upper[k] < YUMA_ONE);
     }
 }
 
@@ -81,6 +85,7 @@ static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const 
         }
         fixed_exp_safe_four(power);
         for (size_t m = 0; m < some; m++) { /* a power is 0 or more and below 2^61 */
+            VERIFY_CHECK(power[m] >= 0 && power[m] < (int64_t)1 << 61);
             int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)(YUMA_ONE + power[m]));
             int64_t a = fixed_add(low, fixed_mul(sigmoid, span));
             alpha[listed[k + m]] = fixed_max(fixed_min(a, high), low); /* in this order: low may be above high, and then is it */
@@ -91,11 +96,15 @@ static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const 
 /* mul(alpha, weight) and mul(ONE - alpha, bond) of proportions, with alpha below ONE: products and the sum stay below 2^64. The
  * floor of what remains of a bond is the bond less the ceiling of what goes. */
 static inline int64_t bought_of(int64_t alpha, int64_t weight) {
+    VERIFY_CHECK(is_proportion(alpha) && alpha < YUMA_ONE && is_proportion(weight));
     return (int64_t)((uint64_t)alpha * (uint64_t)weight >> 32);
 }
 
 static inline int64_t kept_of(int64_t alpha, int64_t bond) {
-    return bond - (int64_t)(((uint64_t)alpha * (uint64_t)bond + UINT32_MAX) >> 32);
+    VERIFY_CHECK(is_proportion(alpha) && alpha < YUMA_ONE && is_proportion(bond));
+    int64_t kept = bond - (int64_t)(((uint64_t)alpha * (uint64_t)bond + UINT32_MAX) >> 32);
+    VERIFY_CHECK(kept == fixed_mul(YUMA_ONE - alpha, bond));
+    return kept;
 }
 
 /* Then an alpha is between low and high without a cut, and below high. */
@@ -111,7 +120,9 @@ static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *
     size_t open[BLOCK], opens = 0;
     for (size_t k = 0; k < count; k++) {
         int overflow; /* of a product of at most 2^63 and 2^31 there is none */
+        VERIFY_CHECK(is_proportion(distance[k]));
         g[k] = fixed_product(slope, distance[k] - YUMA_ONE / 2, &overflow);
+        VERIFY_CHECK(overflow == 0);
         open[k] = k;
     }
     if (!doubles || !plain_bounds(low, high)) {
@@ -120,10 +131,14 @@ static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *
     }
     /* Every step from the sigmoid on is monotone: what both bounds give is the value. */
     sigmoid_bounds(count, g, lower, upper);
+    for (size_t k = 0; k < count; k++) {
+        VERIFY_CHECK(lower[k] <= fixed_sigmoid(g[k]) && fixed_sigmoid(g[k]) <= upper[k]);
+    }
     uint64_t span = (uint64_t)(high - low);
     for (size_t k = 0; k < count; k++) {
         alpha[k] = low + (int64_t)((uint64_t)lower[k] * span >> 32); /* proportions, one of them below ONE */
         upper[k] = low + (int64_t)((uint64_t)upper[k] * span >> 32);
+        VERIFY_CHECK(low <= alpha[k] && alpha[k] <= upper[k] && upper[k] < high);
         open[opens] = k;
         opens += alpha[k] != upper[k];
     }

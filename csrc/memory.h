@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "verify.h"
+
 enum { ARENA_ALIGNMENT = 16 };
 
 typedef struct {
@@ -24,6 +26,7 @@ static inline size_t arena_left(const arena *workspace) {
 /* `count` items of `size` bytes, aligned for any type; null where the workspace has no more room. count * size is at most
  * 16 * 2^32: on a machine with a 32-bit size_t the test for room is made in 64 bits. */
 static inline void *arena_take(arena *workspace, uint64_t count, uint64_t size) {
+    VERIFY_CHECK(size != 0 && count <= ((uint64_t)16 << 32) / size);
     uint64_t padding = (uint64_t)(-(uintptr_t)workspace->at & (ARENA_ALIGNMENT - 1));
     if (workspace->at == NULL || arena_left(workspace) < padding + count * size) {
         return NULL;

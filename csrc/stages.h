@@ -16,6 +16,11 @@
         }                          \
     } while (0)
 
+/* A proportion, a weight, a score, a share of stake. */
+static inline int is_proportion(int64_t x) {
+    return x >= 0 && x <= YUMA_ONE;
+}
+
 #define REQUIRE_N(n) REQUIRE((n) >= 1 && (n) <= YUMA_MAX_UIDS, YUMA_ERROR_N)
 
 #define REQUIRE_OWNER(n, owner) \
@@ -64,6 +69,7 @@ static inline int any_nonzero(uint32_t n, const int64_t *values) {
 static inline void divide_by_sum(uint32_t n, int64_t *values) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < n; i++) {
+        VERIFY_CHECK(values[i] >= 0 && sum <= INT64_MAX - values[i]);
         sum += values[i];
     }
     fixed_divisor d = fixed_divisor_of(sum);
@@ -74,6 +80,7 @@ static inline void divide_by_sum(uint32_t n, int64_t *values) {
 
 /* The entries of `from`, in order. `to` may be `from`. */
 static inline void copy_rows(uint32_t n, const yuma_rows *from, yuma_rows *to) {
+    VERIFY_CHECK((from->indptr == to->indptr) == (from->uid == to->uid) && (from->uid == to->uid) == (from->value == to->value));
     if (from->indptr != to->indptr) {
         memcpy(to->indptr, from->indptr, ((size_t)n + 1) * sizeof *to->indptr);
         memcpy(to->uid, from->uid, from->indptr[n] * sizeof *to->uid);

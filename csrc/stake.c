@@ -24,6 +24,7 @@ yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64
         stake[i] = !(total.hi < stake_threshold && (int32_t)i != owner_uid); /* kept by the filter */
         if (stake[i]) {
             sum = wide_add(sum, total);
+            VERIFY_CHECK(total.hi >> 63 == 0 && sum.hi >> 63 == 0);
         }
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -31,6 +32,7 @@ yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64
         if (stake[i] && (total.hi | total.lo) != 0) {
             int overflow; /* a part of the sum is at most 1 */
             stake[i] = fixed_from_i64f64(fixed_quotient64(total, sum, &overflow));
+            VERIFY_CHECK(!overflow && is_proportion(stake[i]));
         } else {
             stake[i] = 0;
         }
@@ -80,6 +82,7 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
         heap_put(heap, k, i, heap[i]);
     }
     for (uint32_t i = k; i < n; i++) {
+        VERIFY_CHECK(heap[0].uid < i && !(k > 1 && before(heap[1], heap[0])) && !(k > 2 && before(heap[2], heap[0])));
         staked_uid one = {stake[i], i}, loser = one;
         if (before(heap[0], one)) {
             loser = heap[0];
@@ -116,6 +119,7 @@ yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *a
     REQUIRE(stake != NULL && active != NULL && validator_permit != NULL && active_stake != NULL, YUMA_ERROR_NULL);
     for (uint32_t i = 0; i < n; i++) {
         int counts = active[i] && (validator_permit[i] || (int32_t)i == owner_uid);
+        VERIFY_CHECK(is_proportion(stake[i]));
         active_stake[i] = counts ? stake[i] : 0;
     }
     divide_by_sum(n, active_stake);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "verify.h"
 #include "yuma.h"
 
 enum { UIDSET_WORDS = (YUMA_MAX_UIDS + 63) / 64, UIDSET_GROUPS = (UIDSET_WORDS + 63) / 64 };
@@ -16,12 +17,14 @@ typedef struct {
 
 static inline void uidset_add(uidset *set, uint16_t uid) {
     unsigned word = uid / 64u;
+    VERIFY_CHECK(uid < YUMA_MAX_UIDS);
     set->word[word] |= (uint64_t)1 << (uid % 64u);
     set->group[word / 64u] |= (uint64_t)1 << (word % 64u);
 }
 
 /* The index of the lowest one bit. x != 0. */
 static inline unsigned uidset_lowest(uint64_t x) {
+    VERIFY_CHECK(x != 0);
 #if defined(__GNUC__)
     return (unsigned)__builtin_ctzll(x);
 #else

@@ -360,6 +360,7 @@ static void load_full_row(const layout *l, const vector_path *path, const dates 
 }
 
 static size_t slot_of(const layout *l, uint16_t place, uint32_t depth) {
+    VERIFY_CHECK(place < l->columns && l->line[place / SLICE] + depth < l->line[place / SLICE + 1]);
     return (l->line[place / SLICE] + (size_t)depth) * SLICE + place % SLICE;
 }
 
@@ -433,6 +434,7 @@ static int stakes(const layout *l, vector_epoch *e, const int64_t *active_stake,
     for (uint32_t i = 0, r = 0; i < l->n; i++) {
         int64_t share = part_of(active_stake[i], by_sum);
         total += share;
+        VERIFY_CHECK(is_proportion(share) && is_proportion(total) && share >= active_stake[i]);
         e->validators += share != 0; /* a share is at least the stake, whose sum is at most 1 */
         if (r < l->rows && l->row[r] == i) {
             present += share;
@@ -447,6 +449,7 @@ static int stakes(const layout *l, vector_epoch *e, const int64_t *active_stake,
     score_stake[l->rows] = 0;
     stake[l->rows] = 0;
     int64_t minority = total - kappa;
+    VERIFY_CHECK(is_proportion(kappa) && present <= total);
     e->extreme = minority < 0 ? -1 : minority >= total;
     e->minority = e->extreme == 0 ? (uint32_t)minority : 0;
     e->absent = (uint32_t)(total - present); /* of 2^32, no score is above 0, and nothing is added up */
@@ -484,6 +487,7 @@ static int64_t accumulated(const uint64_t *table, uint32_t r) {
     for (unsigned a = 0; a < ACCUMULATORS; a++) {
         sum += table[(size_t)r * ACCUMULATORS + a];
     }
+    VERIFY_CHECK((sum & RAISED_LOW) <= (uint64_t)YUMA_ONE); /* a row of clipped weights, shares of incentive */
     return (int64_t)(sum & RAISED_LOW);
 }
 
@@ -496,6 +500,7 @@ static void store_full(const layout *l, const vector_path *path, yuma_result *re
         if (here && result->validator_permit[i]) {
             vector_row row = {l->slices, l->pitch, l->column, l->bonds + (size_t)r * SLICE, l->kept + r};
             kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
+            VERIFY_CHECK(kept <= room);
         }
         r += here ? 1 : 0;
         result->bonds_indptr[i + 1] = kept;
@@ -528,6 +533,7 @@ static void store_ragged(const layout *l, yuma_result *result, uint32_t *next) {
             size_t at = slot_of(l, place, d);
             uint32_t *to = &next[l->slot_row[at]];
             if ((l->kept[at / SLICE] >> at % SLICE & 1) && *to != UINT32_MAX) {
+                VERIFY_CHECK(*to < result->bonds_indptr[l->row[l->slot_row[at]] + 1u]);
                 result->bonds_uid[*to] = (uint16_t)j;
                 result->bonds_value[(*to)++] = l->bonds[at];
             }
@@ -539,6 +545,7 @@ static void store_ragged(const layout *l, yuma_result *result, uint32_t *next) {
 static int compute(layout *l, vector_epoch *e, const vector_path *path, const dates *d, const vector_shares *shares,
                    arena *memory) {
     double *consensus, *selected, *rank, *incentive; /* by place */
+    VERIFY_CHECK(fegetround() == FE_DOWNWARD);
     uint64_t places = (uint64_t)l->slices * SLICE;
     TAKE(consensus, places);
     selected = consensus;
@@ -589,6 +596,7 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
         }
     }
     for (uint32_t p = 0; p < l->columns; p++) {
+        VERIFY_CHECK(rank[p] >= 0 && rank[p] <= 4294967296.0);
         shares->rank[l->column[p]] = (int64_t)rank[p];
     }
     yuma_incentive(l->n, shares->rank, shares->incentive);

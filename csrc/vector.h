@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "profile.h"
+#include "verify.h"
 #include "yuma.h"
 
 enum {

@@ -22,6 +22,7 @@
  * and PATH(name), which gives the functions their names. */
 #include <string.h>
 
+#include "fixed.h"
 #include "sigmoid.h"
 
 /* Vectors that are computed side by side, so that while a division or a sum of one waits the other goes on. Loops over them have
@@ -62,8 +63,43 @@ INLINE number where(mask m, number x) {
     return (number)((mask)x & m);
 }
 
+/* ---- what VERIFY_CHECK looks at --------------------------------------------------------------------------------------- */
+
+INLINE int all_lanes(mask m) {
+    return bits(m) == (1u << LANES) - 1;
+}
+
+/* whole numbers from 0 to `end` <= 2^52 */
+INLINE int whole_upto(number x, number end) {
+    return all_lanes((mask)(x >= 0) & (mask)(x <= end) & (mask)(x + UP - UP == x));
+}
+
+INLINE int is_raised(number x) {
+    return all_lanes((mask)(x >= UP) & (mask)(x < 2 * UP));
+}
+
+/* Whether each is the law's quotient, raised. */
+INLINE int are_quotients(number raised, number x, number by) {
+    int right = 1;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        right &= (int64_t)(raised[lane] - UP) == fixed_div((int64_t)x[lane], (int64_t)by[lane]);
+    }
+    return right;
+}
+
+INLINE int are_ratios(number raised, const uint16_t *value) {
+    int right = 1;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        right &= (int64_t)(raised[lane] - UP) == fixed_ratio16(value[lane]);
+    }
+    return right;
+}
+
+/* ---- section 1 ----------------------------------------------------------------------------------------------------------- */
+
 /* UP + floor(x * k): one rounding, downward, to whole numbers. 0 <= x * k < 2^52 */
 INLINE number raised_mul(number x, number k) {
+    VERIFY_CHECK(all_lanes((mask)(x * k >= 0) & (mask)(x * k < UP)));
     return fused(x, k, splat(UP));
 }
 
@@ -77,11 +113,13 @@ typedef struct {
 } factor;
 
 INLINE factor factor_of(number k) {
+    VERIFY_CHECK(all_lanes((mask)(UP - UP * k + UP * k == UP) & (mask)(k >= 0)));
     return (factor){k, UP - UP * k};
 }
 
 /* UP + floor(x * k) of UP + x */
 INLINE number raised_by(number raised, factor f) {
+    VERIFY_CHECK(is_raised(raised) && all_lanes((mask)((raised - UP) * f.k < UP)));
     return fused(raised, f.k, f.rest);
 }
 
@@ -91,6 +129,7 @@ INLINE number raised_from_u16(const uint16_t *p) {
 
 /* floor(x * k) + floor(y * l) */
 INLINE number floor_mul_add(number x, number k, number y, number l) {
+    VERIFY_CHECK(all_lanes((mask)(x * k + y * l < UP)));
     return raised_mul(x, k) - 2 * UP + raised_mul(y, l);
 }
 
@@ -101,6 +140,7 @@ INLINE number lowered(words sum) {
 
 /* floor(x * k) for |x * k| < 2^51 */
 INLINE number floor_mul_signed(number x, number k) {
+    VERIFY_CHECK(all_lanes((mask)(x * k > -UP / 2) & (mask)(x * k < UP / 2)));
     return fused(x, k, splat(UP_SIGNED)) - UP_SIGNED;
 }
 
@@ -115,16 +155,24 @@ INLINE number or_one(number x) {
 }
 
 INLINE divisor divisor_of(number x) {
+    VERIFY_CHECK(whole_upto(x, splat(0x1p48)));
     x = or_one(x);
     number below = TWO_32 / x;
-    return (divisor){x * UNIT, below, fused(below, splat(0x1p-50), below)};
+    divisor d = {x * UNIT, below, fused(below, splat(0x1p-50), below)};
+    /* a fused operation does not round the sign away */
+    VERIFY_CHECK(all_lanes((mask)(fused_from(splat(1), d.below, d.unit) >= 0) & (mask)(fused_from(splat(1), d.above, d.unit) < 0)));
+    VERIFY_CHECK(all_lanes((mask)(fused(d.above, d.unit, splat(-1)) <= 0x1p-50)));
+    return d;
 }
 
 /* UP + floor(x * 2^32 / divisor), for integers 0 <= x <= divisor < 2^48. The product with `below` is less than the quotient by
  * less than 1, so that its floor is the quotient's or one less. What it leaves, which is exact, is below 2 units, and has the floor
  * of its own quotient added, which is 0 or 1. */
 INLINE number divide(number x, divisor d) {
+    VERIFY_CHECK(whole_upto(x, d.unit * TWO_32));
     number q = raised_mul(x, d.below), left = fused_from(x, q - UP, d.unit);
+    VERIFY_CHECK(all_lanes((mask)(left >= 0) & (mask)(left < 2 * d.unit)));
+    VERIFY_CHECK(are_quotients(fused(left, d.above, q), x, d.unit * TWO_32));
     return fused(left, d.above, q);
 }
 
@@ -136,6 +184,7 @@ INLINE factor stored_share(number sum) {
 
 /* to_u16 of proportions, raised */
 INLINE void store_u16(uint16_t *p, const number x[GROUP]) {
+    VERIFY_CHECK(whole_upto(x[0] - UP, splat(TWO_32)) && whole_upto(x[1] - UP, splat(TWO_32)));
     const factor f = factor_of(splat(65535 * UNIT));
     low_quarters(p, raised_by(x[0], f), raised_by(x[1], f));
 }
@@ -195,10 +244,14 @@ static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *w
         sum += values[k];
     }
     factor share = stored_share(splat(sum));
+    VERIFY_CHECK(sum <= (uint32_t)65535 * YUMA_MAX_UIDS);
     if (sum > UINT16_MAX) { /* no weight is ONE, which one alone in its row is */
         divide_row(slices, values, weights, stride, share, 0);
     } else {
         divide_row(slices, values, weights, stride, share, 1);
+    }
+    for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
+        VERIFY_CHECK(weights[k / SLICE * stride + k % SLICE] == fixed_min(fixed_div(values[k], sum), SCORE_ONE));
     }
 }
 
@@ -273,6 +326,7 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
         stake_upto(b, middle, sum, vectors, ragged);
         EACH_OF(v, vectors) {
             scores passes = scores_above(start[v] + sum[v], minority), one = (scores)(low[v] != high[v]) & 1;
+            VERIFY_CHECK(!scores_differ(scores_above(start[v], start[v] + sum[v]) & (scores)(low[v] != high[v]), splat_scores(0)));
             high[v] = either(passes, middle[v], high[v]);
             low[v] = either(passes, low[v], middle[v] + one);
         }
@@ -300,6 +354,7 @@ INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const 
             low[v] = either(passes, low[v], above[v] + from[v]);
         }
     }
+    VERIFY_CHECK(!some_differ(low, high, vectors));
 }
 
 INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROUP], unsigned vectors, int ragged) {
@@ -457,7 +512,9 @@ INLINE number weight_for_bonds(const vector_epoch *e, number w, number consensus
 /* The old bond of Yuma 3, ratio16(v). The factor is 2^32 / 65535 rounded up, by less than 2^-36: v times that is below 2^-20,
  * and a fraction of v * 2^32 / 65535 = v * 65537 + v / 65535 is 2^-16 or more below the next whole number. Raised. */
 INLINE number old_bond(const uint16_t *bond) {
-    return raised_by(raised_from_u16(bond), factor_of(splat(0x1.0001000100011p+16)));
+    number raised = raised_by(raised_from_u16(bond), factor_of(splat(0x1.0001000100011p+16)));
+    VERIFY_CHECK(are_ratios(raised, bond));
+    return raised;
 }
 
 /* Columns of a slice that are computed side by side. */
@@ -492,6 +549,7 @@ INLINE double *place_of(const averages *a, uint32_t d, unsigned v) {
 }
 
 INLINE void put_average(averages *a, uint32_t d, unsigned v, number x) {
+    VERIFY_CHECK(whole_upto(x, splat(TWO_32)) && whole_upto(a->sum[v], splat(0x1p47)));
     store(place_of(a, d, v), x);
     a->lowest[v] = least(a->lowest[v], x);
     a->highest[v] = most(a->highest[v], x);
@@ -578,6 +636,7 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const colu
     for (uint32_t d = 0; d < depth; d++) {
         EACH(v) {
             number old = raised_by(raised_from_u16(s->bonds + slots_of(c, d, v)), of_old[v]);
+            VERIFY_CHECK(are_quotients(old, raised_from_u16(s->bonds + slots_of(c, d, v)) - UP, c->old_sum[v]));
             put_average(&a, d, v, ema(e, divide(new_bond(e, s, c, d, v, clipped, ragged), by_new[v]), old));
         }
     }
@@ -592,8 +651,10 @@ INLINE number exponent_of(const vector_epoch *e, number distance) {
     return floor_mul_signed(distance - TWO_32 / 2, splat(e->slope));
 }
 
+/* Where high is below low the product is negative, and not a floor: the cut makes low of whatever it is. */
 INLINE number alpha_of(const vector_epoch *e, number sigmoid) {
-    number alpha = floor_mul(sigmoid, splat(e->span * UNIT)) + e->low;
+    VERIFY_CHECK(whole_upto(sigmoid, splat(TWO_32)) && e->span == e->high - e->low);
+    number alpha = fused(sigmoid, splat(e->span * UNIT), splat(UP)) - UP + e->low;
     return most(least(alpha, splat(e->high)), splat(e->low));
 }
 
@@ -619,6 +680,7 @@ static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
             number lost = fused(term[v], a[v], -product); /* exact */
             number q = floor_mul(product, inverse);
             number remainder = fused_from(product, q, splat(by)) + lost; /* exact */
+            VERIFY_CHECK(all_lanes((mask)(remainder >= 0) & (mask)(remainder < 2 * by) & (mask)(sum[v] < 2 * UP)));
             q = one_more(q, remainder, splat(by));
             term[v] = q;
             sum[v] += q;
@@ -644,10 +706,22 @@ static void PATH(exact_alphas)(const vector_epoch *e, double distance[ALPHAS]) {
 
 /* Of 2^32 / d, for d from *lower to *upper, what is not above and what is not below it. */
 INLINE void invert(number *lower, number *upper) {
+    VERIFY_CHECK(all_lanes((mask)(*lower > 0) & (mask)(*lower <= *upper)));
     number q = SIGMOID_NUMERATOR / *upper;
     number t = (*upper - *lower) * (q * UNIT);
     *lower = q;
     *upper = fused(q, t + SIGMOID_MORE_OF_Q, q);
+}
+
+/* Whether each of the set is what the law makes of its exponent. */
+INLINE int are_alphas(const vector_epoch *e, number alpha, number g, mask set) {
+    int right = 1;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        int64_t exact = (int64_t)e->low + fixed_mul(fixed_sigmoid((int64_t)g[lane]), (int64_t)e->span);
+        exact = fixed_max(fixed_min(exact, (int64_t)e->high), (int64_t)e->low);
+        right &= (int64_t)alpha[lane] == exact || set[lane] == 0;
+    }
+    return right;
 }
 
 /* alphas of ALPHAS distances from the bounds of sigmoid.h, in place; open: a lane each, where they leave it open. */
@@ -690,6 +764,7 @@ INLINE void bounded_alphas(const vector_epoch *e, double distance[ALPHAS], mask 
         p = alpha_of(e, p + UP - UP);
         q = alpha_of(e, q + UP - UP);
         open[v] = (p != q) | (most(g[v], -g[v]) > (double)SIGMOID_UPTO) | (g[v] == TWO_32);
+        VERIFY_CHECK(are_alphas(e, p, g[v], ~open[v]));
         store(distance + v * LANES, p);
     }
 }
@@ -711,6 +786,7 @@ static void PATH(settle)(const vector_epoch *e, undecided *u, double *alpha) {
     u->count -= some;
     memcpy(u->distance, u->distance + ALPHAS, u->count * sizeof *u->distance);
     memcpy(u->place, u->place + ALPHAS, u->count * sizeof *u->place);
+    VERIFY_CHECK(u->count < ALPHAS);
 }
 
 /* alpha of section 7 for `count` distances d, a multiple of ALPHAS, in place. */
@@ -738,6 +814,7 @@ static void PATH(alphas)(const vector_epoch *e, double *distance, size_t count) 
                 u.place[u.count] = at + v * LANES + lane;
                 u.count += set >> lane & 1;
             }
+            VERIFY_CHECK(u.count < 2 * ALPHAS);
         }
         if (u.count >= ALPHAS) {
             PATH(settle)(e, &u, distance);
@@ -775,6 +852,7 @@ INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const co
             number b, w = liquid_weight(e, s, slots_of(c, d, v), c->consensus[v], &b);
             mask bought = w >= b;
             number distance = most(where(bought, w - from[v]) + where(~bought, b - w), splat(0));
+            VERIFY_CHECK(whole_upto(distance, splat(TWO_32)));
             store(alpha + d * (size_t)WIDE + v * LANES, distance);
         }
     }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "assumptions.h"
+#include "verify.h"
 
 #if defined(__SIZEOF_INT128__) && !defined(YUMA_NO_INT128)
 #define YUMA_HAVE_INT128 1
@@ -22,6 +23,7 @@ typedef struct {
 
 /* The number of zero bits above the highest one bit. x != 0. */
 static inline unsigned wide_leading_zeros(uint64_t x) {
+    VERIFY_CHECK(x != 0);
 #if defined(__GNUC__)
     return (unsigned)__builtin_clzll(x);
 #else
@@ -55,6 +57,7 @@ static inline wide wide_mul(uint64_t a, uint64_t b) {
 static inline wide wide_add(wide a, wide b) {
     wide sum = {a.hi + b.hi, a.lo + b.lo};
     sum.hi += sum.lo < b.lo;
+    VERIFY_CHECK(sum.hi > a.hi || (sum.hi == a.hi && sum.lo >= a.lo));
     return sum;
 }
 
@@ -69,10 +72,12 @@ static inline int wide_less(wide a, wide b) {
 
 /* floor(n / d) and the remainder. n.hi < d, so that the quotient fits 64 bits. */
 static inline uint64_t wide_div(wide n, uint64_t d, uint64_t *remainder) {
+    VERIFY_CHECK(n.hi < d);
 #if YUMA_HAVE_INT128
     wide_native numerator = (wide_native)n.hi << 64 | n.lo;
     uint64_t q = (uint64_t)(numerator / d);
     *remainder = n.lo - q * d; /* modulo 2^64, which holds it */
+    VERIFY_CHECK(*remainder < d);
     return q;
 #else
     /* Knuth, volume 2, 4.3.1, algorithm D with two digits of 32 bits. After the shift the divisor is at least 2^63, so an
@@ -101,6 +106,7 @@ static inline uint64_t wide_div(wide n, uint64_t d, uint64_t *remainder) {
         top = (top << 32 | next) - q * d; /* modulo 2^64: the true difference is in [0, d) */
         quotient = quotient << 32 | q;
     }
+    VERIFY_CHECK(top < d);
     *remainder = top >> shift;
     return quotient;
 #endif

@@ -133,7 +133,7 @@ def sources(csrc: Path, build: Path) -> None:
     for name in ("64", "8", "halves", "quotients"):
         (build / name).mkdir(parents=True, exist_ok=True)
     shutil.copy(csrc / "sigmoid.h", build / "64")
-    for file in ("assumptions.h", "yuma.h", "wide.h", "fixed.h", "fixed.c"):
+    for file in ("assumptions.h", "verify.h", "yuma.h", "wide.h", "fixed.h", "fixed.c"):
         shutil.copy(csrc / file, build / "64")
         shutil.copy(csrc / file, build / "halves")
         shutil.copy(csrc / file, build / "quotients")
