@@ -24,7 +24,7 @@ docs: .venv/docs
 	rm -rf docs/api
 	$(BIN)/python .ci/reference.py docs/api
 
-SOURCES := pyproject.toml setup.py $(wildcard csrc/* kernel/*.py kernel/jit/*.py kernel/*.pyi python/yuma_kernel/*.py kernel/jit/*.py python/yuma_kernel/data/*)
+SOURCES := pyproject.toml setup.py $(wildcard csrc/* kernel/*.py kernel/jit/*.py kernel/*.pyi python/yuma_kernel/*.py python/yuma_kernel/*/*.py python/yuma_kernel/data/*)
 
 .venv/example: EXTRA := cli
 .venv/test: EXTRA := cli,test

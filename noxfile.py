@@ -15,7 +15,7 @@ nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")  # the last is free-threaded
 NUMPYS = ("1.26", "2")
-WITHOUT_NUMBA = ("rich", "pytest>=8", "pytest-xdist>=3", "hypothesis>=6.100", "scipy>=1.11")
+WITHOUT_NUMBA = ("click", "rich", "pytest>=8", "pytest-xdist>=3", "hypothesis>=6.100", "scipy>=1.11")
 
 
 @nox.session

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 import yuma_kernel as yk
 from yuma_kernel import cli
+from yuma_kernel.cli.output import alpha, progress
 
 U64 = 2**64 - 1
 COLUMNS = [
@@ -107,11 +109,83 @@ def test_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     result = result_of(snapshot())
     assert "emission (rao)" in lines[0]
+    assert "emission (alpha)" in lines[0]
     assert [line.split()[0] for line in lines[2:6]] == ["0", "1", "3", "4"]
     first = [getattr(result, name)[0] for name in ("stake_weight", "validator_trust", "consensus", "incentive", "dividends")]
-    assert lines[2].split() == ["0", *map(str, first), str(result.emission[0]), "yes"]
+    assert lines[2].split() == ["0", *map(str, first), str(result.emission[0]), alpha(int(result.emission[0])), "yes"]
     assert lines[4].split()[-1] == "no"
-    assert lines[-1] == f"4 of 5 uids, block 100, emission {U64} rao"
+    assert lines[-1] == f"4 of 5 uids, block 100, emission {U64} rao (18,446,744,073.709551615 alpha)"
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_chosen_uids(form: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those asked for and no other, also such that earn nothing."""
+    assert cli.main(["epoch", str(path), form, "--uid", "4,2", "--uid", "2"]) == 0
+    out = capsys.readouterr().out
+    rows = json.loads(out)["uids"] if form == "--json" else list(csv.DictReader(io.StringIO(out)))
+    assert [int(row["uid"]) for row in rows] == [2, 4]
+
+
+def test_uid_beyond_the_subnet(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), "--uid", "5"]) == 2
+    assert capsys.readouterr() == ("", "yuma-kernel: error: uid: expected a uid below n = 5, got 5\n")
+
+
+def test_sort(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a"
+    yk.save(file, snapshot(hotkeys=["e", "c", "d", "b", "a"]))
+    result = result_of(snapshot())
+    for name in ("stake_weight", "incentive", "dividends", "emission", "validator_permit"):
+        assert cli.main(["epoch", str(file), "--csv", "--all", "--sort", name]) == 0
+        got = [int(row["uid"]) for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+        values = getattr(result, name)
+        assert got == sorted(range(5), key=lambda uid, values=values: (-int(values[uid]), uid))
+        assert got != list(range(5)) or name in ("stake_weight", "dividends", "validator_permit")
+    assert cli.main(["epoch", str(file), "--csv", "--all", "--sort", "hotkey"]) == 0
+    assert [row["hotkey"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == ["a", "b", "c", "d", "e"]
+    yk.save(file, snapshot())
+    assert cli.main(["epoch", str(file), "--csv", "--sort", "hotkey"]) == 2
+    assert "no hotkeys" in capsys.readouterr().err
+
+
+def test_units_for_people(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["epoch", str(path), "--json", "--units", "float"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    result = result_of(snapshot())
+    assert (data["units"], data["emission_rao"]) == ("float", U64)
+    for row in data["uids"]:
+        uid = row["uid"]
+        assert row["emission_alpha"] == int(result.emission[uid]) / 10**9
+        assert "emission_rao" not in row
+        assert row["validator_permit"] is bool(result.validator_permit[uid])
+        for name in ("stake_weight", "validator_trust", "consensus", "incentive", "dividends"):
+            assert round(row[name] * 65535) == getattr(result, name)[uid]
+            assert 0 <= row[name] <= 1
+    assert cli.main(["epoch", str(path), "--csv", "--units", "float"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [float(row["incentive"]) for row in rows] == [row["incentive"] for row in data["uids"]]
+
+
+@pytest.mark.parametrize(
+    ("rao", "text"),
+    [
+        (0, "0.000000000"),
+        (1, "0.000000001"),
+        (10**9, "1.000000000"),
+        (1234567890123, "1,234.567890123"),
+        (-5, "-0.000000005"),
+    ],
+)
+def test_alpha(rao: int, text: str) -> None:
+    assert alpha(rao) == text
+
+
+def test_netuid_and_meta(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yk.save(tmp_path / "a", snapshot(meta={"netuid": 7, "source": {"node": ["a", 1]}}))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["netuid"] == 7
+    assert data["meta"] == {"netuid": 7, "source": {"node": ["a", 1]}}
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])
@@ -149,7 +223,7 @@ def test_nobody_earns(form: str | None, tmp_path: Path, capsys: pytest.CaptureFi
     elif form == "--csv":
         assert out == ",".join(COLUMNS) + "\n"
     elif not err:  # else rich is missing
-        assert out.endswith("0 of 1 uids, block 0, emission 5 rao\n")
+        assert out.endswith("0 of 1 uids, block 0, emission 5 rao (0.000000005 alpha)\n")
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv", None])
@@ -192,6 +266,21 @@ def test_without_rich(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert 'pip install "yuma-kernel[cli]"' in table.err
     assert cli.main(["epoch", str(path), "--csv"]) == 0
     assert capsys.readouterr() == (table.out, "")
+
+
+def test_without_click(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    for arguments in ([], ["--version"], ["epoch", "--csv"]):
+        assert cli.main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == 'yuma-kernel: error: the command line needs click: pip install "yuma-kernel[cli]"\n'
+
+
+def test_the_library_does_not_load_click() -> None:
+    code = "import sys, yuma_kernel, yuma_kernel.cli; assert not {'click', 'rich'} & set(sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
 
 
 def test_machines_do_not_import_rich(path: Path) -> None:
@@ -294,8 +383,11 @@ def test_bad_input_in_a_process(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["epoch", "--backend", "fortran"],
+        ["epoch", "--uid", "1,x"],
+        ["epoch", "--uid", "-1"],
+        ["epoch", "--sort", "hotkeys"],
+        ["epoch", "--units", "rao"],
         ["epoch", "--json", "--csv"],
         ["epoch", "a", "b"],
         ["epochs"],
@@ -307,6 +399,67 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         cli.main(arguments)
     assert caught.value.code == 2
     assert "usage: yuma-kernel" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_no_traceback(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str | None = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["yuma_kernel.epoch"], "load_backend", interrupted)
+    assert cli.main(["epoch", str(path)]) == 130
+    assert capsys.readouterr() == ("", "yuma-kernel: interrupted\n")
+
+
+def test_a_defect_is_not_hidden(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str | None = None) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys.modules["yuma_kernel.epoch"], "load_backend", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["epoch", str(path)])
+
+
+@pytest.mark.parametrize("kind", ["ChainError", "TransportError", "NullConsensus"])
+def test_errors_of_the_chain(
+    kind: str, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = getattr(importlib.import_module("yuma_kernel.chain.errors"), kind)("expected a node, got none", item="here")
+
+    def failing(name: str | None = None) -> None:
+        raise error
+
+    monkeypatch.setattr(sys.modules["yuma_kernel.epoch"], "load_backend", failing)
+    assert cli.main(["epoch", str(path)]) == 2
+    assert capsys.readouterr() == ("", "yuma-kernel: error: here: expected a node, got none\n")
+
+
+def test_a_warning_is_a_line(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def warning(name: str | None = None) -> Any:
+        warnings.warn("newer", yk.NewerRuntimeWarning, stacklevel=1)
+        return importlib.import_module(yk.BACKENDS["reference"])
+
+    monkeypatch.setattr(sys.modules["yuma_kernel.epoch"], "load_backend", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.main(["epoch", str(path), "--csv"]) == 0
+    assert capsys.readouterr().err == "yuma-kernel: warning: newer\n"
+
+
+def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("epochs", 3) as done:
+        done(1)
+        done(3)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress("epochs", 3) as done:
+        done(1)
+        done(3)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "epochs" in err
+    assert "100%" in err
 
 
 def test_unavailable_backend(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -370,6 +523,16 @@ def test_version_without_kernel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     out, err = capsys.readouterr()
     assert out.startswith(f"yuma-kernel {yk.__version__} (no C kernel: ")
     assert err == ""
+
+
+def test_bare(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "epoch" in out
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert capsys.readouterr().out == out
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
