@@ -27,23 +27,22 @@ Exit codes: 0 done (and equal, with --check), 1 a difference, 2 anything that ke
 """
 
 
-class _Uids(click.ParamType):
-    """Uids, by commas."""
-
-    name = "uids"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        parts = str(value).split(",")
-        if not all(part.strip().isascii() and part.strip().isdigit() and len(part) < 9 for part in parts):
-            self.fail(f"expected uids separated by commas, got {value!a:.40}", param, ctx)
-        return tuple(map(int, parts))
+def _uids(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[int, ...]:
+    """Uids separated by commas, and the option more than once: each uid once, in ascending order."""
+    parts = [part.strip() for text in value for part in text.split(",")]
+    for part in parts:
+        if not (part.isascii() and part.isdigit() and len(part) < 9):
+            raise click.BadParameter(f"expected uids separated by commas, got {part!a:.40}", ctx, param)
+    return tuple(sorted(set(map(int, parts))))
 
 
 @click.command(epilog=_EPILOG, short_help="Compute the epoch of a snapshot.")
 @click.argument("snapshot", required=False)
 @formats
 @click.option("--all", "everybody", is_flag=True, help="Show every uid, also those that earn nothing.")
-@click.option("--uid", "chosen", type=_Uids(), multiple=True, metavar="UID[,UID...]", help="Show these, whatever they earn.")
+@click.option(
+    "--uid", "chosen", callback=_uids, multiple=True, metavar="UID[,UID...]", help="Show these, whatever they earn."
+)
 @click.option("--sort", type=click.Choice(_SORTS), default="uid", help="Largest first, but for uid and hotkey. Ties by uid.")
 @click.option(
     "--units",
@@ -57,7 +56,7 @@ def command(
     snapshot: str | None,
     form: str,
     everybody: bool,
-    chosen: tuple[tuple[int, ...], ...],
+    chosen: tuple[int, ...],
     sort: str,
     units: str,
     backend: str,
@@ -69,15 +68,14 @@ def command(
         raise InputError(snapshot or "example", "there is nothing to check against: no expect_* in the snapshot")
     if sort == "hotkey" and loaded.hotkeys is None:
         raise InputError(snapshot or "example", "there are no hotkeys in the snapshot to sort by")
-    named = list(dict.fromkeys(uid for uids in chosen for uid in uids))
-    for uid in named:
+    for uid in chosen:
         if uid >= loaded.state.n:
             raise InputError("uid", f"expected a uid below n = {loaded.state.n}, got {uid}")
     result = epoch(loaded.state, loaded.hyperparameters, emission=loaded.emission, backend=backend)
 
     code = _check(loaded, result) if check else 0
     earns = (result.incentive != 0) | (result.dividends != 0) | (result.emission != 0)
-    uids = sorted(named) if named else [uid for uid in range(loaded.state.n) if everybody or earns[uid]]
+    uids = list(chosen) or [uid for uid in range(loaded.state.n) if everybody or earns[uid]]
     if sort == "hotkey":
         assert loaded.hotkeys is not None
         uids.sort(key=loaded.hotkeys.__getitem__)

@@ -155,13 +155,8 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     Yields:
         What is to be called with the number of the `total` that is done.
     """
+    if not sys.stderr.isatty():  # where click would still write the label
+        yield lambda count: None
+        return
     with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        terminal = sys.stderr.isatty()
-
-        def done(count: int) -> None:
-            if terminal:
-                bar.update(count - bar.pos)
-
-        if not terminal:
-            bar.is_hidden = True  # click would print the label
-        yield done
+        yield lambda count: bar.update(count - bar.pos)
