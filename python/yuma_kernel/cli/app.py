@@ -19,6 +19,7 @@ from yuma_kernel.errors import InputError
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "epoch": "yuma_kernel.cli.epoch",
+        "convert": "yuma_kernel.cli.convert",
     }
 )
 """Every command and the module that holds it, as `command`: imported when it runs or when the help lists it. A command
