@@ -1,11 +1,13 @@
 /* Section 7 of the law: bonds and dividends. The liquid EMA is in liquid.c. */
 #include "memory.h"
+#include "profile.h"
 #include "stages.h"
 #include "uidset.h"
 
 /* One row after the other, over the columns that stand in a or in b, ascending whatever their order in the rows: the values
- * combine(factor, a, b) that are above 0, with absent entries as 0. Inline, so that combine is known where it is called. */
-static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b, int64_t factor,
+ * combine(factor, a, b) that are above 0, with absent entries as 0. factors: by column, or null for `factor` in each. Inline, so
+ * that combine and factors are known where it is called. */
+static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_rows *b, const int64_t *factors, int64_t factor,
                                      int64_t (*combine)(int64_t factor, int64_t a, int64_t b), yuma_rows *merged,
                                      void *workspace, size_t workspace_size) {
     arena memory = arena_of(workspace, workspace_size);
@@ -19,7 +21,7 @@ static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_
         uint32_t k = a->indptr[i], end = a->indptr[i + 1], m = b->indptr[i], other_end = b->indptr[i + 1];
         if (ascending(a->uid + k, end - k) && ascending(b->uid + m, other_end - m)) {
             for (; k < end && m < other_end && a->uid[k] == b->uid[m]; k++, m++) { /* as long as they stand in the same columns */
-                int64_t value = combine(factor, a->value[k], b->value[m]);
+                int64_t value = combine(factors != NULL ? factors[a->uid[k]] : factor, a->value[k], b->value[m]);
                 merged->uid[kept] = a->uid[k];
                 merged->value[kept] = value;
                 kept += value > 0;
@@ -27,7 +29,8 @@ static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_
             while (k < end || m < other_end) {
                 uint32_t j = k < end ? a->uid[k] : UINT32_MAX, other = m < other_end ? b->uid[m] : UINT32_MAX;
                 uint32_t column = j < other ? j : other;
-                int64_t value = combine(factor, j == column ? a->value[k] : 0, other == column ? b->value[m] : 0);
+                int64_t value = combine(factors != NULL ? factors[column] : factor, j == column ? a->value[k] : 0,
+                                        other == column ? b->value[m] : 0);
                 k += j == column;
                 m += other == column;
                 merged->uid[kept] = (uint16_t)column;
@@ -47,7 +50,7 @@ static inline yuma_status merge_rows(uint32_t n, const yuma_rows *a, const yuma_
         }
         unsigned group = 0;
         for (int32_t j = uidset_pop(&columns, &group); j >= 0; j = uidset_pop(&columns, &group)) {
-            int64_t value = combine(factor, in_a[j], in_b[j]);
+            int64_t value = combine(factors != NULL ? factors[j] : factor, in_a[j], in_b[j]);
             in_a[j] = in_b[j] = 0;
             if (value > 0) {
                 merged->uid[kept] = (uint16_t)j;
@@ -80,7 +83,7 @@ yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const y
         copy_rows(n, bonds_penalty == 0 ? weights : clipped, result);
         return YUMA_OK;
     }
-    return merge_rows(n, weights, clipped, bonds_penalty, towards, result, workspace, workspace_size);
+    return merge_rows(n, weights, clipped, NULL, bonds_penalty, towards, result, workspace, workspace_size);
 }
 
 uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint64_t last_mechanism_step_block,
@@ -182,7 +185,12 @@ yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bonds, cons
     REQUIRE_ROWS(old_bonds);
     REQUIRE_ROWS(ema);
     REQUIRE(alpha >= 0 && alpha <= YUMA_ONE, YUMA_ERROR_RANGE);
-    return merge_rows(n, new_bonds, old_bonds, alpha, moving_average, ema, workspace, workspace_size);
+    return merge_rows(n, new_bonds, old_bonds, NULL, alpha, moving_average, ema, workspace, workspace_size);
+}
+
+yuma_status yuma_column_ema(uint32_t n, const int64_t *alphas, const yuma_rows *new_bonds, const yuma_rows *old_bonds,
+                            yuma_rows *ema, void *workspace, size_t workspace_size) {
+    return merge_rows(n, new_bonds, old_bonds, alphas, 0, moving_average, ema, workspace, workspace_size);
 }
 
 yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const int64_t *incentive,

@@ -71,7 +71,10 @@ static yuma_status check_scalars(const yuma_state *state, const yuma_hyperparame
     const profile_rules *rules = yuma_rules_of(h->profile);
     REQUIRE(rules != NULL, YUMA_ERROR_PROFILE);
     REQUIRE(h->bonds_moving_average <= 1000000, YUMA_ERROR_RANGE);
-    REQUIRE(rules->liquid_alpha == LIQUID_CURRENT || h->liquid_alpha_consensus_mode <= YUMA_CONSENSUS_AUTO, YUMA_ERROR_RANGE);
+    int32_t steepness = h->alpha_sigmoid_steepness;
+    REQUIRE(rules->steepness != STEEPNESS_HUNDREDTHS || (steepness >= INT16_MIN && steepness <= INT16_MAX), YUMA_ERROR_RANGE);
+    REQUIRE(rules->steepness != STEEPNESS_ONES || (steepness >= 0 && steepness <= UINT16_MAX), YUMA_ERROR_RANGE);
+    REQUIRE(rules->liquid_alpha != LIQUID_SELECTED || h->liquid_alpha_consensus_mode <= YUMA_CONSENSUS_AUTO, YUMA_ERROR_RANGE);
     REQUIRE(!yuma_selects_previous(rules, h) || state->previous_consensus != NULL, YUMA_ERROR_PREVIOUS);
     return YUMA_OK;
 }
@@ -174,6 +177,16 @@ static yuma_status store_bonds(uint32_t n, const yuma_rows *bonds, yuma_result *
                             result->bonds_value);
 }
 
+/* Liquid alpha of profiles up to 257, where it runs. */
+static yuma_status column_ema(const working *w, const yuma_hyperparameters *h, const yuma_rows *new_bonds,
+                              const yuma_rows *old_bonds, yuma_rows *ema, int *runs) {
+    arena memory = w->memory; /* given back */
+    int64_t *alphas = arena_take(&memory, w->n, sizeof *alphas), *sorted = arena_take(&memory, w->n, sizeof *sorted);
+    REQUIRE(alphas != NULL && sorted != NULL, YUMA_ERROR_WORKSPACE);
+    yuma_column_alphas(w->n, w->consensus, fixed_ratio16(h->alpha_low), fixed_ratio16(h->alpha_high), sorted, alphas, runs);
+    return *runs ? yuma_column_ema(w->n, alphas, new_bonds, old_bonds, ema, memory.at, arena_left(&memory)) : YUMA_OK;
+}
+
 /* Section 7. weights_for_bonds is used up. */
 static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_hyperparameters *h,
                                yuma_rows *weights_for_bonds, yuma_result *result, yuma_trace *trace) {
@@ -183,17 +196,24 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     TRY(take_rows(w, old_entries, &old));
     TRY(take_rows(w, old_entries + weights_for_bonds->indptr[n], &ema));
 
-    uint64_t cutoff = yuma_epoch_cutoff(w->rules, state, h);
+    uint64_t cutoff = yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block,
+                                        state->last_yuma_step_block);
     TRY(yuma_old_bonds(n, &state->bonds, state->block_at_registration, cutoff, h->yuma3, &old, REST(w)));
     if (!h->yuma3) {
         TRY(yuma_new_bonds(n, weights_for_bonds, w->active_stake, REST(w)));
     }
     const int64_t *selected = w->previous != NULL ? w->previous : w->consensus;
     if (h->yuma3 && h->liquid_alpha && any_nonzero(n, selected)) {
-        TRY(yuma_liquid_ema(n, weights_for_bonds, &old, selected, fixed_ratio16(h->alpha_low),
-                            fixed_ratio16(h->alpha_high), (int64_t)h->alpha_sigmoid_steepness * YUMA_ONE, &ema, REST(w)));
+        TRY(yuma_liquid_ema_by(w->rules->clamped, n, weights_for_bonds, &old, selected, fixed_ratio16(h->alpha_low),
+                               fixed_ratio16(h->alpha_high), yuma_steepness(w->rules, h), &ema, REST(w)));
     } else {
-        TRY(yuma_ema(n, yuma_bonds_alpha(h->bonds_moving_average), weights_for_bonds, &old, &ema, REST(w)));
+        int by_column = 0;
+        if (w->rules->liquid_alpha == LIQUID_COLUMN && h->liquid_alpha) {
+            TRY(column_ema(w, h, weights_for_bonds, &old, &ema, &by_column));
+        }
+        if (!by_column) {
+            TRY(yuma_ema(n, yuma_bonds_alpha(h->bonds_moving_average), weights_for_bonds, &old, &ema, REST(w)));
+        }
     }
     if (trace != NULL) {
         copy_rows(n, &ema, &trace->ema_bonds);
@@ -257,23 +277,50 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
     return bonds_stage(w, state, h, &weights_for_bonds, result, trace);
 }
 
-yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
+/* The bonds of the state without those that its validators' updates outdate; the cutoff has nothing more to take out, as what
+ * registered in the last block of u64 is out already. */
+static yuma_status updated_bonds(working *w, yuma_state *state) {
+    const uint32_t entries = state->bonds.indptr[state->n];
+    stored_rows_out updated = {arena_take(&w->memory, (uint64_t)state->n + 1, sizeof *updated.indptr),
+                               arena_take(&w->memory, entries, sizeof *updated.uid),
+                               arena_take(&w->memory, entries, sizeof *updated.value)};
+    REQUIRE(updated.indptr != NULL && updated.uid != NULL && updated.value != NULL, YUMA_ERROR_WORKSPACE);
+    yuma_updated_bonds(state, &updated);
+    state->bonds = (yuma_stored_rows){updated.indptr, updated.uid, updated.value};
+    state->last_mechanism_step_block = UINT64_MAX;
+    return YUMA_OK;
+}
+
+yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hyperparameters, uint64_t emission,
                        yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace, size_t workspace_size) {
-    const yuma_hyperparameters *h = hyperparameters;
-    TRY(check_scalars(state, h));
+    TRY(check_scalars(given, hyperparameters));
+    yuma_state ruled = *given, *state = &ruled;
+    yuma_hyperparameters as_ruled = *hyperparameters, *h = &as_ruled;
+    const profile_rules *rules = yuma_rules_of(h->profile);
+    yuma_apply_rules(rules, state, h);
+    /* who has the privileges of section 3 */
+    const int32_t owner = rules->owner_permit ? given->owner_uid : YUMA_NO_OWNER;
     TRY(check_result(result, trace));
     uint32_t n = state->n;
     REQUIRE(workspace != NULL && workspace_size >= yuma_workspace(n, state->weights.indptr[n], state->bonds.indptr[n]),
             YUMA_ERROR_WORKSPACE);
     working w;
     TRY(working_begin(&w, n, workspace, workspace_size));
-    w.rules = yuma_rules_of(h->profile);
+    w.rules = rules;
 
     /* 3 */
     TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
-    TRY(yuma_normalize_stake(n, state->total_stake, h->stake_threshold, state->owner_uid, w.stake));
-    TRY(yuma_permits(n, w.stake, h->max_allowed_validators, state->owner_uid, result->validator_permit, REST(&w)));
+    TRY(yuma_normalize_stake(n, state->total_stake, h->stake_threshold, owner, w.stake));
+    if (rules->stakeless_permits) {
+        TRY(yuma_top_k(n, w.stake, h->max_allowed_validators, result->validator_permit, REST(&w)));
+    } else {
+        TRY(yuma_permits(n, w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
+    }
     TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
+
+    if (rules->bonds_cutoff == CUTOFF_LAST_UPDATE) {
+        TRY(updated_bonds(&w, state));
+    }
 
     /* 9 */
     if (yuma_selects_previous(w.rules, h) && state->previous_consensus_length != 0) {
@@ -284,13 +331,17 @@ yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hype
 
     /* 4 to 7 */
     int done = 0;
-    const vector_path *path = wants_rows(trace) ? NULL : yuma_vector_path(isa);
+    int by_column = rules->liquid_alpha == LIQUID_COLUMN && h->liquid_alpha; /* which the portable path alone has */
+    const vector_path *path = wants_rows(trace) || by_column ? NULL : yuma_vector_path(isa);
     if (path != NULL) {
         vector_shares shares = {w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
-        TRY(yuma_vector_epoch(path, w.rules, state, h, &shares, result, REST(&w), &done));
+        TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {
         TRY(portable_stages(&w, state, h, result, wants_rows(trace) ? trace : NULL));
+    }
+    if (!rules->empties) {
+        yuma_keep_unpermitted(given, result);
     }
 
     /* 8 */

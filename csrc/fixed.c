@@ -97,7 +97,7 @@ void fixed_exp_safe_four(int64_t x[FIXED_FOUR]) {
     for (int k = 0; k < FIXED_FOUR; k++) {
         VERIFY_CHECK(sum[k] >= (uint64_t)YUMA_ONE && sum[k] < (uint64_t)1 << 61);
         if (x[k] == YUMA_ONE) {
-            x[k] = 11674931200; /* e cut to 23 fractional bits, as the chain has it */
+            x[k] = FIXED_EXP_OF_ONE;
         } else {
             x[k] = (int64_t)(x[k] < 0 ? fixed_inverse(sum[k]) : sum[k]); /* of 0: ONE */
         }

@@ -8,6 +8,9 @@
 #include "wide.h"
 #include "yuma.h"
 
+/* e cut to 23 fractional bits, as the chain has it. */
+#define FIXED_EXP_OF_ONE INT64_C(11674931200)
+
 /* |x| without overflow for INT64_MIN. */
 static inline uint64_t fixed_magnitude(int64_t x) {
     return x < 0 ? (uint64_t)0 - (uint64_t)x : (uint64_t)x;

@@ -2,6 +2,7 @@
 #include <fenv.h>
 
 #include "memory.h"
+#include "profile.h"
 #include "sigmoid.h"
 #include "stages.h"
 
@@ -73,9 +74,10 @@ static void sigmoid_bounds(size_t count, const int64_t g[BLOCK], int64_t lower[B
     }
 }
 
-/* The alphas of the entries `listed`, by the series. */
+/* The alphas of the entries `listed`, by the series. clamped: whether the argument of the exponential is; it is 0 else where it
+ * overflows, as profiles up to 320 have it. */
 static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const int64_t g[BLOCK], int64_t low, int64_t high,
-                                int64_t *alpha) {
+                                int clamped, int64_t *alpha) {
     int64_t span = fixed_sub(high, low);
     for (size_t k = 0; k < count; k += FIXED_FOUR) {
         int64_t power[FIXED_FOUR] = {0};
@@ -84,9 +86,12 @@ static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const 
             power[m] = g[listed[k + m]];
         }
         fixed_exp_safe_four(power);
-        for (size_t m = 0; m < some; m++) { /* a power is 0 or more and below 2^61 */
+        for (size_t m = 0; m < some; m++) { /* a power is 0 or more, and clamped below 2^61 */
             VERIFY_CHECK(power[m] >= 0 && power[m] < (int64_t)1 << 61);
-            int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)(YUMA_ONE + power[m]));
+            if (!clamped && magnitude_of(g[listed[k + m]]) > (uint64_t)(20 * YUMA_ONE)) {
+                power[m] = yuma_exp_or_zero(g[listed[k + m]]);
+            }
+            int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)fixed_add(YUMA_ONE, power[m]));
             int64_t a = fixed_add(low, fixed_mul(sigmoid, span));
             alpha[listed[k + m]] = fixed_max(fixed_min(a, high), low); /* in this order: low may be above high, and then is it */
         }
@@ -107,15 +112,16 @@ static inline int64_t kept_of(int64_t alpha, int64_t bond) {
     return kept;
 }
 
-/* Then an alpha is between low and high without a cut, and below high. */
-static inline int plain_bounds(int64_t low, int64_t high) {
-    return low >= 0 && low < high && high <= YUMA_ONE;
+/* Then an alpha is between low and high without a cut, and below high: the exponential is not 0, so that the sigmoid is below
+ * ONE. Where it is not clamped, it is 0 for |g| above 20 * ONE at the earliest, and |g| is at most half the slope. */
+static inline int plain_bounds(int64_t low, int64_t high, int64_t slope, int clamped) {
+    return low >= 0 && low < high && high <= YUMA_ONE && (clamped || magnitude_of(slope) <= (uint64_t)(40 * YUMA_ONE));
 }
 
 /* The alphas of `count` distances, at most BLOCK, within [0, ONE]. Where weights and bonds are given, proportions, an alpha may be
  * another one that makes the same of them. doubles: whether they may be used. */
 static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *weight, const int64_t *bond, int64_t low,
-                          int64_t high, int64_t slope, int doubles, int64_t *alpha) {
+                          int64_t high, int64_t slope, int doubles, int clamped, int64_t *alpha) {
     int64_t g[BLOCK], lower[BLOCK], upper[BLOCK];
     size_t open[BLOCK], opens = 0;
     for (size_t k = 0; k < count; k++) {
@@ -125,8 +131,8 @@ static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *
         VERIFY_CHECK(overflow == 0);
         open[k] = k;
     }
-    if (!doubles || !plain_bounds(low, high)) {
-        liquid_alphas_exact(count, open, g, low, high, alpha);
+    if (!doubles || !plain_bounds(low, high, slope, clamped)) {
+        liquid_alphas_exact(count, open, g, low, high, clamped, alpha);
         return;
     }
     /* Every step from the sigmoid on is monotone: what both bounds give is the value. */
@@ -150,7 +156,7 @@ static void liquid_alphas(size_t count, const int64_t *distance, const int64_t *
         int64_t kept = kept_of(alpha[k], bond[k]) ^ kept_of(upper[k], bond[k]);
         left += (bought | kept) != 0;
     }
-    liquid_alphas_exact(left, open, g, low, high, alpha);
+    liquid_alphas_exact(left, open, g, low, high, clamped, alpha);
 }
 
 static void alphas_of(size_t count, const int64_t *consensus, const int64_t *weight, const int64_t *bond, int64_t low,
@@ -163,7 +169,7 @@ static void alphas_of(size_t count, const int64_t *consensus, const int64_t *wei
             int64_t c = consensus[k + m], w = weight[k + m], b = bond[k + m];
             distance[m] = fixed_clamp(w >= b ? fixed_sub(w, c) : fixed_sub(b, w), 0, YUMA_ONE);
         }
-        liquid_alphas(some, distance, NULL, NULL, low, high, slope, doubles, alpha + k);
+        liquid_alphas(some, distance, NULL, NULL, low, high, slope, doubles, 1, alpha + k);
     }
 }
 
@@ -189,6 +195,13 @@ int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bond, int64
 yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
                             const int64_t *consensus, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
                             yuma_rows *ema, void *workspace, size_t workspace_size) {
+    return yuma_liquid_ema_by(1, n, weights_for_bonds, old_bonds, consensus, alpha_low, alpha_high, steepness, ema, workspace,
+                              workspace_size);
+}
+
+yuma_status yuma_liquid_ema_by(int clamped, uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
+                               const int64_t *consensus, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
+                               yuma_rows *ema, void *workspace, size_t workspace_size) {
     REQUIRE_N(n);
     REQUIRE_ROWS(weights_for_bonds);
     REQUIRE_ROWS(old_bonds);
@@ -199,7 +212,7 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
     int64_t *seen_bond = arena_take_zeros(&memory, n, sizeof *seen_bond);
     REQUIRE(bond != NULL && seen_bond != NULL, YUMA_ERROR_WORKSPACE);
     int64_t slope = sigmoid_slope(steepness);
-    const int plain = plain_bounds(alpha_low, alpha_high);
+    const int plain = plain_bounds(alpha_low, alpha_high, slope, clamped);
     uint32_t kept = 0;
     fenv_t caller;
     const int doubles = feholdexcept(&caller) == 0;
@@ -241,7 +254,7 @@ yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, cons
                     walked = (int32_t)uid[m] > walked ? uid[m] : walked;
                 }
             }
-            liquid_alphas(count, distance, value, held, alpha_low, alpha_high, slope, doubles, alpha);
+            liquid_alphas(count, distance, value, held, alpha_low, alpha_high, slope, doubles, clamped, alpha);
             for (uint32_t m = 0; m < count; m++) {
                 int64_t a = alpha[m], e;
                 if (plain) {

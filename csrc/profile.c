@@ -5,8 +5,19 @@
 
 /* The newest first; each as the one above it, but for what differs. */
 static const profile_rules PROFILES[] = {
-    {YUMA_PROFILE_475, LIQUID_SELECTED, CUTOFF_YUMA_STEP},
-    {YUMA_PROFILE_425, LIQUID_CURRENT, CUTOFF_MECHANISM_STEP},
+    /* profile, liquid alpha, cutoff, owner's permit, clamped, empties, commit mask, steepness, threshold, stakeless, Yuma 3,
+     * owner's diagonal */
+    {YUMA_PROFILE_475, LIQUID_SELECTED, CUTOFF_YUMA_STEP, 1, 1, 1, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_425, LIQUID_CURRENT, CUTOFF_MECHANISM_STEP, 1, 1, 1, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_401, LIQUID_CURRENT, CUTOFF_TEMPO, 1, 1, 1, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_365, LIQUID_CURRENT, CUTOFF_TEMPO, 0, 1, 1, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_320, LIQUID_CURRENT, CUTOFF_TEMPO, 0, 0, 1, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_297, LIQUID_CURRENT, CUTOFF_TEMPO, 0, 0, 0, 1, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_283, LIQUID_CURRENT, CUTOFF_TEMPO, 0, 0, 0, 0, STEEPNESS_HUNDREDTHS, 1, 0, 1, 1},
+    {YUMA_PROFILE_273, LIQUID_CURRENT, CUTOFF_TEMPO, 0, 0, 0, 0, STEEPNESS_ONES, 1, 0, 1, 1},
+    {YUMA_PROFILE_257, LIQUID_COLUMN, CUTOFF_TEMPO, 0, 0, 0, 0, STEEPNESS_UNREAD, 0, 1, 0, 1},
+    {YUMA_PROFILE_252, LIQUID_COLUMN, CUTOFF_LAST_UPDATE, 0, 0, 0, 0, STEEPNESS_UNREAD, 0, 1, 0, 1},
+    {YUMA_PROFILE_233, LIQUID_COLUMN, CUTOFF_LAST_UPDATE, 0, 0, 0, 0, STEEPNESS_UNREAD, 0, 1, 0, 0},
 };
 
 const profile_rules *yuma_rules_of(uint16_t profile) {
@@ -27,9 +38,24 @@ int yuma_selects_previous(const profile_rules *rules, const yuma_hyperparameters
            yuma_uses_previous(h->liquid_alpha_consensus_mode, h->bonds_penalty);
 }
 
-uint64_t yuma_epoch_cutoff(const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h) {
-    return yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block,
-                             rules->bonds_cutoff == CUTOFF_YUMA_STEP ? state->last_yuma_step_block : NULL);
+int64_t yuma_steepness(const profile_rules *rules, const yuma_hyperparameters *h) {
+    return (int64_t)h->alpha_sigmoid_steepness * (rules->steepness == STEEPNESS_ONES ? 100 : 1) * YUMA_ONE;
+}
+
+void yuma_apply_rules(const profile_rules *rules, yuma_state *state, yuma_hyperparameters *h) {
+    if (rules->bonds_cutoff != CUTOFF_YUMA_STEP) {
+        state->last_yuma_step_block = NULL;
+    }
+    if (rules->bonds_cutoff == CUTOFF_TEMPO) {
+        state->last_mechanism_step_block = 0;
+    }
+    /* A row of the owner's that is out anyway has no diagonal: the owner stays where a permit of its own is all it needs. */
+    int32_t owner = state->owner_uid;
+    int counts = rules->owner_diagonal && (rules->owner_permit || (owner != YUMA_NO_OWNER && state->validator_permit[owner]));
+    state->owner_uid = counts ? owner : YUMA_NO_OWNER;
+    h->commit_reveal = h->commit_reveal && rules->commit_mask;
+    h->stake_threshold = rules->stake_threshold ? h->stake_threshold : 0;
+    h->yuma3 = h->yuma3 && rules->yuma3;
 }
 
 void yuma_previous_shares(uint32_t n, const uint16_t *previous_consensus, uint32_t length, int64_t *previous) {

@@ -462,8 +462,8 @@ static int stakes(const layout *l, vector_epoch *e, const int64_t *active_stake,
     return 1;
 }
 
-int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h) {
-    int64_t slope = fixed_sdiv((int64_t)h->alpha_sigmoid_steepness * YUMA_ONE, -100 * YUMA_ONE);
+int yuma_vector_liquid(vector_epoch *e, const profile_rules *rules, const yuma_hyperparameters *h) {
+    const int64_t steepness = yuma_steepness(rules, h), slope = fixed_sdiv(steepness, -100 * YUMA_ONE);
     if (slope < -VECTOR_SLOPE || slope > VECTOR_SLOPE) {
         return 0;
     }
@@ -472,7 +472,7 @@ int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h) {
     e->high = (double)high;
     e->span = (double)(high - low);
     e->slope = (double)slope / 4294967296.0;
-    e->alpha_of_0 = (double)yuma_liquid_alpha(0, 0, 0, low, high, (int64_t)h->alpha_sigmoid_steepness * YUMA_ONE);
+    e->alpha_of_0 = (double)yuma_liquid_alpha(0, 0, 0, low, high, steepness);
     for (uint32_t i = 2, power = 2; i <= 31; i++) {
         power = i >= 2 * power ? 2 * power : power; /* the largest power of two up to i */
         /* an integer in (2^51, 2^52], so that it and what follows are exact: the caller's exception flags are not held yet */
@@ -635,7 +635,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     layout l = {.state = state, .n = state->n};
     vector_epoch e = {.yuma3 = h->yuma3 != 0, .liquid = h->yuma3 && h->liquid_alpha};
     *done = 0;
-    if (e.liquid && !(yuma_vector_liquid(&e, h) && all_ascending(state))) {
+    if (e.liquid && !(yuma_vector_liquid(&e, rules, h) && all_ascending(state))) {
         return YUMA_OK;
     }
     if (!plan(&l, e.liquid, memory) || l.rows == 0 || l.columns == 0 ||
@@ -648,7 +648,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;
     dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, 0,
-               yuma_epoch_cutoff(rules, state, h)};
+               yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block, state->last_yuma_step_block)};
     for (uint32_t j = 0; j < l.n; j++) {
         d.latest = d.registered[j] > d.latest ? d.registered[j] : d.latest;
     }

@@ -115,7 +115,7 @@ extern const vector_path yuma_vector_neon;
 const vector_path *yuma_vector_path(uint32_t isa);
 
 /* The parameters of liquid alpha; 0 where the slope is beyond VECTOR_SLOPE. */
-int yuma_vector_liquid(vector_epoch *e, const yuma_hyperparameters *h);
+int yuma_vector_liquid(vector_epoch *e, const profile_rules *rules, const yuma_hyperparameters *h);
 
 /* What stands between section 3 and section 8 of an epoch. */
 typedef struct {

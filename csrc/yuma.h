@@ -41,6 +41,15 @@ enum {
     YUMA_MAX_UIDS = 32767,
     YUMA_PROFILE_425 = 425, /* the runtimes with spec versions 423 to 445 */
     YUMA_PROFILE_475 = 475, /* 452 to 475 */
+    YUMA_PROFILE_401 = 401, /* earlier ones, of which docs/profiles.md has the spec versions */
+    YUMA_PROFILE_365 = 365,
+    YUMA_PROFILE_320 = 320,
+    YUMA_PROFILE_297 = 297,
+    YUMA_PROFILE_283 = 283,
+    YUMA_PROFILE_273 = 273,
+    YUMA_PROFILE_257 = 257,
+    YUMA_PROFILE_252 = 252,
+    YUMA_PROFILE_233 = 233,
     YUMA_NO_OWNER = -1
 };
 
@@ -131,7 +140,7 @@ typedef struct {
     uint16_t bonds_penalty;
     uint16_t alpha_low;
     uint16_t alpha_high;
-    int16_t alpha_sigmoid_steepness; /* hundredths */
+    int32_t alpha_sigmoid_steepness; /* hundredths, an i16; in profile 273 ones, a u16; earlier ones do not read it */
     uint16_t profile;                /* a YUMA_PROFILE */
     uint8_t yuma3;
     uint8_t liquid_alpha;

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from yuma_kernel import profiles
 from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze
 from yuma_kernel.errors import InputError
 from yuma_kernel.kernel._yuma import ffi, lib
@@ -25,7 +26,7 @@ from yuma_kernel.types import Hyperparameters, SubnetState
 
 _thread = threading.local()
 
-PROFILES: Final = frozenset({425, 475})
+PROFILES: Final = frozenset(profiles.PROFILES)
 
 _CTYPES: Final[Mapping[Any, str]] = {
     np.dtype(np.bool_): "uint8_t[]",

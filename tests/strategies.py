@@ -52,6 +52,9 @@ u64 = integers(0, U64_MAX)
 @st.composite
 def hyperparameters(draw: st.DrawFn, max_n: int = 12) -> yk.Hyperparameters:
     """Any hyperparameters; max_allowed_validators near the number of uids as often as far from it."""
+    profile = draw(st.one_of(st.sampled_from(PROFILES[-2:]), st.sampled_from(PROFILES)))
+    hundredths = integers(-(2**15), 2**15 - 1, -1, 0, 1, 100, 1000, 4000, 4001, 4177, 4178)
+    ones = integers(0, U16_MAX, 1, 10, 28, 29, 40, 41, 42)
     values: dict[str, Any] = {
         "kappa": draw(u16),
         "bonds_penalty": draw(u16),
@@ -60,14 +63,14 @@ def hyperparameters(draw: st.DrawFn, max_n: int = 12) -> yk.Hyperparameters:
         "liquid_alpha": draw(st.booleans()),
         "alpha_low": draw(u16),
         "alpha_high": draw(u16),
-        "alpha_sigmoid_steepness": draw(integers(-(2**15), 2**15 - 1, -1, 0, 1, 100, 1000)),
+        "alpha_sigmoid_steepness": draw(ones if yk.PROFILES[profile].steepness == "ones" else hundredths),
         "max_allowed_validators": draw(st.one_of(st.integers(0, max_n + 1), u16)),
         "stake_threshold": draw(st.one_of(st.just(0), st.integers(0, 2000), u64)),
         "tempo": draw(st.one_of(st.integers(0, 20), u64)),
         "activity_cutoff": draw(st.one_of(st.integers(0, 20), u64)),
         "commit_reveal": draw(st.booleans()),
         "liquid_alpha_consensus_mode": draw(st.sampled_from(["current", "previous", "auto"])),
-        "profile": draw(st.sampled_from(PROFILES)),
+        "profile": profile,
     }
     return yk.Hyperparameters(**values)
 

@@ -92,6 +92,10 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
             last_yuma_step_block=None if later.random() < 0.5 else int(later.integers(90, 115)),
         )
         high = int(random.integers(65536))
+        profile = int(later.choice([475, 475, 425, *native.PROFILES]))
+        steepness = int(random.choice([-2801, -2800, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800, 2801, 32767]))
+        if yk.PROFILES[profile].steepness == "ones":
+            steepness = int(later.choice([0, 1, 10, 28, 29, 65535]))
         yield (
             state,
             yk.Hyperparameters(
@@ -102,14 +106,12 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
                 liquid_alpha=bool(random.random() < 0.6),
                 alpha_low=int(random.choice([0, 45875, high, 65535])),
                 alpha_high=int(random.choice([0, 58982, 65535])),
-                alpha_sigmoid_steepness=int(
-                    random.choice([-2801, -2800, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800, 2801, 32767])
-                ),
+                alpha_sigmoid_steepness=steepness,
                 max_allowed_validators=int(random.integers(0, n + 2)),
                 activity_cutoff=int(random.choice([5, 5000])),
                 tempo=int(random.choice([5, 360])),
                 liquid_alpha_consensus_mode=MODES[int(later.integers(3))],
-                profile=int(later.choice(list(native.PROFILES))),
+                profile=profile,
             ),
         )
 
@@ -139,13 +141,14 @@ def test_who_computes(name: str) -> None:
     """A set computes what is asked of it, but for the inputs that csrc/yuma.h names."""
     own = others = 0
     for seed, (state, h) in enumerate(subnets(ROUNDS)):
-        liquid = h.yuma3 and h.liquid_alpha
-        outside = liquid and not (
-            abs(h.alpha_sigmoid_steepness) <= 2800 and _ascending(state.weights) and _ascending(state.bonds)
-        )
+        steepness = abs(h.alpha_sigmoid_steepness) * (100 if h.rules.steepness == "ones" else 1)
+        liquid = h.yuma3 and h.rules.yuma3 and h.liquid_alpha
+        outside = liquid and not (steepness <= 2800 and _ascending(state.weights) and _ascending(state.bonds))
+        outside |= h.liquid_alpha and h.rules.liquid_alpha == "column"
         if computes(name, state, h):
             own += 1
-            assert not (liquid and abs(h.alpha_sigmoid_steepness) > 2800), f"seed {seed}"
+            assert not (liquid and steepness > 2800), f"seed {seed}"
+            assert not (h.liquid_alpha and h.rules.liquid_alpha == "column"), f"seed {seed}"
         else:
             others += 1
             empty = state.weights.uid.size + state.bonds.uid.size == 0

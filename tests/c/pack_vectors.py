@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
-EPOCHS = ("epoch.jsonl.gz", "epoch_traced.jsonl.gz", "epoch_pinned.jsonl.gz", "epoch_475.jsonl.gz")
+EPOCHS = ("epoch.jsonl.gz", "epoch_traced.jsonl.gz", "epoch_pinned.jsonl.gz", "epoch_475.jsonl.gz", "eras.jsonl.gz")
 
 STATE = ("owner_uid", "current_block", "last_mechanism_step_block")
 HYPERPARAMETERS = (

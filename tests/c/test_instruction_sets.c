@@ -179,8 +179,12 @@ static void generate(unsigned long number, vector *e) {
     h->alpha_low = (uint16_t)PICK(0, 45875, any, 65535);
     h->alpha_high = (uint16_t)PICK(0, 58982, 58982, 65535);
     h->alpha_sigmoid_steepness =
-        (int16_t)(one_in(8) ? PICK(-32768, -2801, 2801, 32767) : PICK(-2800, -1000, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800));
-    h->profile = (uint16_t)PICK(YUMA_PROFILE_425, YUMA_PROFILE_475, YUMA_PROFILE_475);
+        (int32_t)(one_in(8) ? PICK(-32768, -2801, 2801, 32767) : PICK(-2800, -1000, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800));
+    h->profile = (uint16_t)(one_in(3) ? PICK(401, 365, 320, 297, 283, 273, 257, 252, 233)
+                                      : PICK(YUMA_PROFILE_425, YUMA_PROFILE_475, YUMA_PROFILE_475));
+    if (h->profile == YUMA_PROFILE_273) {
+        h->alpha_sigmoid_steepness = PICK(0, 1, 10, 28, 29, 65535);
+    }
     h->liquid_alpha_consensus_mode = (uint8_t)below(3);
     h->yuma3 = percent(70);
     h->liquid_alpha = percent(60);

@@ -715,7 +715,7 @@ static void test_alphas(void) {
                 of.hyperparameters.alpha_high = bounds == 0 ? 65535 : 58982;
                 int64_t low = fixed_ratio16(of.hyperparameters.alpha_low), high = fixed_ratio16(of.hyperparameters.alpha_high);
                 vector_epoch e = {.liquid = 1};
-                CHECK(yuma_vector_liquid(&e, &of.hyperparameters));
+                CHECK(yuma_vector_liquid(&e, yuma_rules_of(YUMA_PROFILE_475), &of.hyperparameters));
                 for (int i = 2; i <= 31; i++) {
                     double below = -fma(e.inverse[i], i * 4294967296.0, -1);
                     CHECK(below >= 0);
@@ -743,9 +743,9 @@ static void test_alphas(void) {
     subnet of;
     make_subnet(&of);
     of.hyperparameters.alpha_sigmoid_steepness = 2801;
-    CHECK(!yuma_vector_liquid(&e, &of.hyperparameters));
+    CHECK(!yuma_vector_liquid(&e, yuma_rules_of(YUMA_PROFILE_475), &of.hyperparameters));
     of.hyperparameters.alpha_sigmoid_steepness = -2801;
-    CHECK(!yuma_vector_liquid(&e, &of.hyperparameters));
+    CHECK(!yuma_vector_liquid(&e, yuma_rules_of(YUMA_PROFILE_475), &of.hyperparameters));
 }
 
 /* The caller's rounding mode and exception flags are his before and after, and have no part in the result: of the vector paths,
@@ -853,6 +853,12 @@ static void test_refusals(void) {
     REFUSED_BY_BOTH(s.hyperparameters.profile = 424, YUMA_ERROR_PROFILE);
     REFUSED_BY_BOTH(s.hyperparameters.profile = 426, YUMA_ERROR_PROFILE);
     REFUSED_BY_BOTH(s.hyperparameters.profile = 476, YUMA_ERROR_PROFILE);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 283, s.hyperparameters.alpha_sigmoid_steepness = 32768), YUMA_ERROR_RANGE);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 283, s.hyperparameters.alpha_sigmoid_steepness = -32769), YUMA_ERROR_RANGE);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 273, s.hyperparameters.alpha_sigmoid_steepness = 65536), YUMA_ERROR_RANGE);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 273, s.hyperparameters.alpha_sigmoid_steepness = -1), YUMA_ERROR_RANGE);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 273, s.hyperparameters.alpha_sigmoid_steepness = 65535), YUMA_OK);
+    REFUSED_BY_BOTH((s.hyperparameters.profile = 257, s.hyperparameters.alpha_sigmoid_steepness = -1), YUMA_OK);
     REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL), YUMA_ERROR_PREVIOUS);
     REFUSED_BY_BOTH((previous(&s), s.state.previous_consensus = NULL, s.hyperparameters.liquid_alpha_consensus_mode = 2,
                      s.hyperparameters.bonds_penalty = 65535),

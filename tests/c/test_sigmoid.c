@@ -88,7 +88,7 @@ static void check_distances(const vector_path *path, int16_t steepness, uint16_t
     enum { MANY = 4 * ALPHAS };
     yuma_hyperparameters h = {.alpha_low = alpha_low, .alpha_high = alpha_high, .alpha_sigmoid_steepness = steepness};
     vector_epoch e = {.liquid = 1};
-    check(yuma_vector_liquid(&e, &h), "slope", steepness, 0);
+    check(yuma_vector_liquid(&e, yuma_rules_of(YUMA_PROFILE_475), &h), "slope", steepness, 0);
     int64_t low = fixed_ratio16(alpha_low), high = fixed_ratio16(alpha_high), slope = sigmoid_slope(steepness * YUMA_ONE);
     for (int64_t first = 0; first <= YUMA_ONE; first += MANY * step) {
         double alpha[MANY];
@@ -103,7 +103,7 @@ static void check_distances(const vector_path *path, int16_t steepness, uint16_t
         (void)fesetround(FE_DOWNWARD);
         path->alphas(&e, alpha, MANY);
         (void)fesetround(FE_TONEAREST);
-        liquid_alphas_exact(MANY, listed, g, low, high, exact);
+        liquid_alphas_exact(MANY, listed, g, low, high, 1, exact);
         for (size_t k = 0; k < MANY; k++) {
             check((int64_t)alpha[k] == exact[k], "alpha of a vector path", (int64_t)path->isa, g[k]);
         }

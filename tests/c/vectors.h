@@ -184,7 +184,7 @@ static inline void take_epoch(vectors *v, vector *e) {
     h->bonds_penalty = (uint16_t)take(v, 8);
     h->alpha_low = (uint16_t)take(v, 8);
     h->alpha_high = (uint16_t)take(v, 8);
-    h->alpha_sigmoid_steepness = (int16_t)(int64_t)take(v, 8);
+    h->alpha_sigmoid_steepness = (int32_t)(int64_t)take(v, 8);
     h->profile = (uint16_t)take(v, 8);
     h->yuma3 = (uint8_t)take(v, 8);
     h->liquid_alpha = (uint8_t)take(v, 8);

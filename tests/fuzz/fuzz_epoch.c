@@ -455,7 +455,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     state.previous_consensus = known == 255 ? NULL : previous;
     state.previous_consensus_length = known == 255 ? 0 : length;
     state.last_yuma_step_block = which & 4 ? &yuma_step : NULL;
-    h.profile = which & 8 ? YUMA_PROFILE_475 : YUMA_PROFILE_425;
+    const uint16_t earlier[] = {401, 365, 320, 297, 283, 273, 257, 252, 233};
+    h.profile = which & 16 ? earlier[take8(&in) % 9] : which & 8 ? YUMA_PROFILE_475 : YUMA_PROFILE_425;
+    if (h.profile == YUMA_PROFILE_273) {
+        h.alpha_sigmoid_steepness &= UINT16_MAX;
+    }
     h.liquid_alpha_consensus_mode = (which & 3) % 3;
     if (known == 255 && h.profile == YUMA_PROFILE_475 && h.yuma3 && h.liquid_alpha &&
         (h.liquid_alpha_consensus_mode == 1 || (h.liquid_alpha_consensus_mode == 2 && h.bonds_penalty == 65535))) {
