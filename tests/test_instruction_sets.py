@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import yuma_kernel as yk
+from strategies import PROFILES
 from variants import VARIANTS, arrays, computes, using
 from yuma_kernel.epoch import load_backend
 from yuma_kernel.profiles import MODES
@@ -92,7 +93,7 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
             last_yuma_step_block=None if later.random() < 0.5 else int(later.integers(90, 115)),
         )
         high = int(random.integers(65536))
-        profile = int(later.choice([475, 475, 425, *native.PROFILES]))
+        profile = int(later.choice([475, 475, 425, *PROFILES]))
         steepness = int(random.choice([-2801, -2800, -200, -1, 0, 1, 100, 200, 1000, 2799, 2800, 2801, 32767]))
         if yk.PROFILES[profile].steepness == "ones":
             steepness = int(later.choice([0, 1, 10, 28, 29, 65535]))
