@@ -5,7 +5,20 @@ client that is open already (bittensor 9 to 11, turbobt, async-substrate-interfa
 Everything is read at one block hash. The functions that begin with "a" are the same, awaited.
 """
 
-from yuma_kernel.chain.api import asnapshot, asubnet, from_storage, snapshot, subnet
+from yuma_kernel.chain.api import (
+    aaudit,
+    aforecast,
+    anext_epoch,
+    asnapshot,
+    asubnet,
+    audit,
+    forecast,
+    from_storage,
+    next_epoch,
+    snapshot,
+    subnet,
+)
+from yuma_kernel.chain.audit import Audit, Audits, Failure
 from yuma_kernel.chain.errors import (
     ChainError,
     ContentError,
@@ -19,14 +32,22 @@ from yuma_kernel.chain.errors import (
     TransportTimeout,
     UnknownBlock,
 )
+from yuma_kernel.chain.forecast import Change, Forecast
 from yuma_kernel.chain.mechanisms import Subnet, SubnetResult
+from yuma_kernel.chain.schedule import NextEpoch
 from yuma_kernel.chain.transport import NETWORKS
 
 __all__ = [
     "NETWORKS",
+    "Audit",
+    "Audits",
     "ChainError",
+    "Change",
     "ContentError",
+    "Failure",
+    "Forecast",
     "LayoutChanged",
+    "NextEpoch",
     "NoSubnet",
     "NodeError",
     "NullConsensus",
@@ -37,9 +58,15 @@ __all__ = [
     "TransportError",
     "TransportTimeout",
     "UnknownBlock",
+    "aaudit",
+    "aforecast",
+    "anext_epoch",
     "asnapshot",
     "asubnet",
+    "audit",
+    "forecast",
     "from_storage",
+    "next_epoch",
     "snapshot",
     "subnet",
 ]

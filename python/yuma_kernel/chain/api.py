@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import builtins
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from yuma_kernel.arrays import integer
+from yuma_kernel.chain import audit as audits
+from yuma_kernel.chain import forecast as forecasts
+from yuma_kernel.chain import schedule
+from yuma_kernel.chain.audit import Audit, Audits
 from yuma_kernel.chain.clients import awaited, blocking, layouts_of, name_of
 from yuma_kernel.chain.errors import ContentError, NoSubnet
+from yuma_kernel.chain.forecast import Forecast
 from yuma_kernel.chain.layout import FIRST, LAST, NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import Subnet, emissions
-from yuma_kernel.chain.requests import Flow, arun, hex_bytes, read_subnet_state, run
+from yuma_kernel.chain.requests import Flow, Runtime, arun, hex_bytes, read_subnet_state, run
+from yuma_kernel.chain.schedule import NextEpoch
 from yuma_kernel.chain.snapshot import (
+    Place,
     Reading,
     Stored,
     checked_block,
@@ -127,6 +135,191 @@ async def asubnet(
         return await arun(_subnet_flow(source, netuid, block, profile), call)
 
 
+# -- the schedule and the forecast ----------------------------------------------------------------------------------------
+
+
+def next_epoch(
+    source: object, netuid: int, *, block: int | None = None, timeout: float = TIMEOUT, attempts: int = ATTEMPTS
+) -> NextEpoch:
+    """When the subnet's next epoch is, as things are after `block` (None: the best one), by the rules of its runtime.
+
+    Since 423: the tempo after the last one, or what an owner has set, put off where more than a few are due in one block;
+    before, by the number of the block. Nothing that happens until then is foreseen.
+
+    Raises:
+        ChainError: as in `snapshot`. InputError: an argument breaks a rule.
+    """
+    flow = schedule.next_epoch(checked_netuid(netuid), checked_block(block), layouts_of(source))
+    with blocking(source, timeout, attempts) as call:
+        return run(flow, call)
+
+
+async def anext_epoch(
+    source: object, netuid: int, *, block: int | None = None, timeout: float = TIMEOUT, attempts: int = ATTEMPTS
+) -> NextEpoch:
+    """`next_epoch`, awaited."""
+    flow = schedule.next_epoch(checked_netuid(netuid), checked_block(block), layouts_of(source))
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(flow, call)
+
+
+def _forecast_flow(source: object, netuid: int, block: int | None, profile: int | None) -> Flow[Forecast]:
+    about = f"yuma_kernel.chain, {name_of(source)}"
+    return forecasts.forecast(checked_netuid(netuid), checked_block(block), layouts_of(source), profile, about)
+
+
+def forecast(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Forecast:
+    """The next epoch as it would be from the state after `block` (None: the best one), and what can still change it.
+
+    Its emission is an estimate: what is pending, and what each block until the epoch adds at today's rate.
+
+    Raises:
+        ChainError: as in `snapshot`; ContentError too where there is no next epoch. InputError: an argument breaks a rule.
+    """
+    with blocking(source, timeout, attempts) as call:
+        return run(_forecast_flow(source, netuid, block, profile), call)
+
+
+async def aforecast(
+    source: object,
+    netuid: int,
+    *,
+    block: int | None = None,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Forecast:
+    """`forecast`, awaited."""
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(_forecast_flow(source, netuid, block, profile), call)
+
+
+# -- audits ---------------------------------------------------------------------------------------------------------------
+
+MOST_EPOCHS: Final = 1_000_000
+
+
+def _audit_flow(source: object, netuid: int, block: int | None, profile: int | None) -> Flow[Audit]:
+    netuid, number, layouts = checked_netuid(netuid), checked_block(block), layouts_of(source)
+    if number is None:
+        number = yield from audits.last_epoch(netuid, None, layouts)
+    return (yield from audits.audit(netuid, number, layouts, profile, f"yuma_kernel.chain, {name_of(source)}"))
+
+
+@overload
+def audit(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    range: None = None,
+    profile: int | None = None,
+    threads: int = 4,
+    progress: Callable[[int, int], object] | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Audit: ...
+@overload
+def audit(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    range: int | tuple[int, int] | builtins.range,
+    profile: int | None = None,
+    threads: int = 4,
+    progress: Callable[[int, int], object] | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Audits: ...
+def audit(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    range: int | tuple[int, int] | builtins.range | None = None,
+    profile: int | None = None,
+    threads: int = 4,
+    progress: Callable[[int, int], object] | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Audit | Audits:
+    """A past epoch computed again, and held to what the chain stored after it, output by output. Needs an archive node.
+
+    The state is that before the epoch's block, corrected for what the block does first: weights that it reveals, a change of
+    the owner, the emission of the block itself (recovered from what the epoch stored).
+
+    Args:
+        source, netuid, profile, timeout, attempts: as in `snapshot`.
+        block: of the epoch; None for the last one. With `range`, the block to look back from.
+        range: None for one epoch; a number for so many up to `block`; (first, end) or a range of blocks for all in it.
+        threads: how many epochs are read at a time, each over a connection of its own; a client that is open already is
+            asked one thing at a time.
+        progress: called with the number of epochs audited and of all; what it raises ends the work.
+
+    Returns:
+        An Audit; with `range` Audits, which hold a Failure in the place of an epoch that could not be audited.
+
+    Raises:
+        ChainError: as in `snapshot`, and where there was no epoch in `block`. InputError: an argument breaks a rule.
+    """
+    netuid, block = checked_netuid(netuid), checked_block(block)
+    threads = integer("threads", threads, 1, 64)
+    if progress is not None and not callable(progress):
+        raise InputError("progress", f"expected a callable, got {type(progress).__name__}")
+    if range is None:
+        with blocking(source, timeout, attempts) as call:
+            return run(_audit_flow(source, netuid, block, profile), call)
+    last, first, most = _epochs_of(range, block)
+    with blocking(source, timeout, attempts) as call:
+        blocks = run(audits.epochs_before(netuid, last, first, most, layouts_of(source)), call)
+
+    def one(number: int) -> Audit:
+        with blocking(source, timeout, attempts) as call:
+            return run(_audit_flow(source, netuid, number, profile), call)
+
+    return audits.each(blocks, one, netuid, threads if isinstance(source, str) else 1, progress)
+
+
+async def aaudit(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> Audit:
+    """`audit` of one epoch, awaited."""
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(_audit_flow(source, netuid, block, profile), call)
+
+
+def _epochs_of(value: object, block: int | None) -> tuple[int | None, int, int]:
+    """The block to look back from, the first block, and how many epochs at most."""
+    if isinstance(value, builtins.range):
+        if value.step != 1:
+            raise InputError("range", f"expected a range of all blocks between two, got steps of {value.step}")
+        value = (value.start, value.stop)
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise InputError("range", f"expected two blocks, got {len(value)}")
+        first, end = (integer("range", part, 0, 2**32, k) for k, part in enumerate(value))
+        if end <= first:
+            raise InputError("range", f"expected an end after {first}, got {end}")
+        last = end - 1 if block is None else min(block, end - 1)
+        return last, first, MOST_EPOCHS
+    return block, 0, integer("range", value, 1, MOST_EPOCHS)
+
+
 # -- without a node -------------------------------------------------------------------------------------------------------
 
 CALL: Final = "get_subnet_state"
@@ -192,7 +385,8 @@ def from_storage(
         raise NoSubnet("the runtime knows no such subnet", item=CALL)
     answer = read_subnet_state(call, netuid, None)
     origin = {"network": "unknown", "runtime": {"name": None, "spec_version": version}, "layout": layout.source}
-    read = Reading(stored, answer, version, number, netuid, n, (mechanism,), count, MappingProxyType(origin))
+    where = Place("", number, Runtime("", version, ""), layout)
+    read = Reading(stored, answer, where, number, netuid, n, (mechanism,), count, MappingProxyType(origin))
     profile_number, more = profile_for(version, profile)
     return snapshots(read, profile_number, emissions, {"source": "yuma_kernel.chain.from_storage", **more})[0]
 

@@ -193,9 +193,19 @@ def _some_storage(layout: Layout, keys: Sequence[Key], at: str) -> Flow[dict[Key
 
 def keys_below(layout: Layout, item: str, arg: int, at: str) -> Flow[list[Key]]:
     """Every key of a map of two keys whose first is `arg`, in the order of the node."""
-    method, about = "state_getKeysPaged", f"{item}({arg}, …)"
-    prefix = layout.raw(Key(item, (arg,)))
-    kind = layout.entry(item).keys[1]
+    return (yield from _listed(layout, Key(item, (arg,)), at))
+
+
+def keys_of(layout: Layout, item: str, at: str) -> Flow[list[Key]]:
+    """Every key of a map of one key, in the order of the node."""
+    return (yield from _listed(layout, Key(item), at))
+
+
+def _listed(layout: Layout, above: Key, at: str) -> Flow[list[Key]]:
+    item = above.item
+    method, about = "state_getKeysPaged", f"{item}({', '.join((*map(str, above.args), '…'))})"
+    prefix = layout.raw(above)
+    kind = layout.entry(item).keys[len(above.args)]
     width = int(kind[5:-1]) if kind.startswith("[") else int(kind[1:]) // 8
     out: list[Key] = []
     last: bytes | None = None
@@ -206,9 +216,9 @@ def keys_below(layout: Layout, item: str, arg: int, at: str) -> Flow[list[Key]]:
             raise ContentError(f"expected a list of up to {PAGE} keys, got {shown(answer)}", request=method, item=about)
         for value in answer:
             raw = hex_bytes(value, method, about)
-            second = raw[-width:]
-            key = Key(item, (arg, second if kind.startswith("[") else int.from_bytes(second, "little")))
-            if len(second) != width or layout.raw(key) != raw:
+            tail = raw[-width:]
+            key = Key(item, (*above.args, tail if kind.startswith("[") else int.from_bytes(tail, "little")))
+            if len(tail) != width or layout.raw(key) != raw:
                 raise ContentError(f"expected a key of this item, got {shown(value)}", request=method, item=about)
             if last is not None and raw <= last:
                 rule = f"expected ascending keys, each once, got {shown(value)} out of place"

@@ -360,19 +360,18 @@ class Reading:
     Attributes:
         stored: the values.
         answer: what the metagraph call said.
-        place: of which state.
+        where: of which state.
         block: that state's number.
         netuid: the subnet.
         n: the number of its uids.
         mechanisms: those that were read.
         count: how many there are.
-        network: its name, or None, and the hash of block 0.
-        requests: by method, how many were made.
+        origin: what `meta` says of where it comes from.
     """
 
     stored: Stored
     answer: SubnetAnswer
-    version: int
+    where: Place
     block: int
     netuid: int
     n: int
@@ -383,6 +382,11 @@ class Reading:
     @property
     def hotkeys(self) -> tuple[bytes, ...]:
         return self.answer.hotkeys
+
+    @property
+    def version(self) -> int:
+        """The runtime's."""
+        return self.where.runtime.spec_version
 
     def pending(self) -> dict[str, int]:
         """Rao that wait for the next epoch, by what they wait for."""
@@ -534,11 +538,11 @@ def reading(
     block: int | None,
     mechanism: int | None,
     layouts: MutableMapping[str, Layout],
-    extra: Callable[[int], Sequence[Key]] | None = None,
+    extra: Callable[[Place], Sequence[Key]] | None = None,
 ) -> Flow[Reading]:
     """Everything of a subnet that its next epoch needs; of one mechanism, or (None) of all.
 
-    `extra` names keys that are read beside the scalars, by the runtime's version.
+    `extra` names keys that are read beside the scalars.
     """
     counts: dict[str, int] = {}
     result: Reading = yield from counted(_reading(netuid, block, mechanism, layouts, extra, counts), counts)
@@ -550,7 +554,7 @@ def _reading(
     block: int | None,
     mechanism: int | None,
     layouts: MutableMapping[str, Layout],
-    extra: Callable[[int], Sequence[Key]] | None,
+    extra: Callable[[Place], Sequence[Key]] | None,
     counts: Mapping[str, int],
 ) -> Flow[Reading]:
     where = yield from place(block, layouts)
@@ -559,7 +563,7 @@ def _reading(
         Key("Number"),
         Key("BlockHash", (0,)),
         *scalar_keys(layout, version, netuid),
-        *(extra(version) if extra else ()),
+        *(extra(where) if extra else ()),
     ]
     stored = Stored(layout, (yield from requests.storage(layout, first, where.at)))
     number = yield from block_number(stored, where)
@@ -581,7 +585,7 @@ def _reading(
         "layout": _LAYOUT_WORDS[layout.source],
         "read": dict(counts),
     }
-    return Reading(stored, answer, version, number, netuid, n, mechanisms, count, MappingProxyType(origin))
+    return Reading(stored, answer, where, number, netuid, n, mechanisms, count, MappingProxyType(origin))
 
 
 _LAYOUT_WORDS: Final = {
