@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from chain import _lines as lines
+from yuma_kernel.chain.mechanisms import combined
 from yuma_kernel.chain.payout import (
     HotkeyState,
-    combine_mechanisms,
     combine_value,
     estimate_pending,
     mechanism_weights,
@@ -183,7 +183,7 @@ def test_mechanisms_combined() -> None:
     emission = 10**12 + 7
     parts = split_emission(emission, 3, [40000, 20000, 5535], spec_version=475)
     epochs = [yk.epoch(some_state(k), yk.Hyperparameters(), emission=part) for k, part in enumerate(parts)]
-    got = combine_mechanisms(epochs, emission=emission, emissions=parts)
+    got = combined(epochs, emission, parts)
     weights = [(part << 64) // emission for part in parts]
     for uid in range(12):
         for name in ("stake_weight", "consensus", "validator_trust", "dividends", "emission"):
@@ -195,31 +195,11 @@ def test_mechanisms_combined() -> None:
             assert getattr(got, name)[uid] == any(getattr(epoch, name)[uid] for epoch in epochs)
     for name in ("stake_weight", "emission", "server_emission", "active"):
         assert getattr(got, name).dtype == getattr(epochs[0], name).dtype
-    assert all(a is b.incentive for a, b in zip(got.incentive, epochs, strict=True))
-    assert got.bonds == tuple(epoch.bonds for epoch in epochs)
-    assert repr(got) == f"CombinedMechanisms(n=12, mechanisms=3, emissions={parts} rao)"
-    assert pickle.loads(pickle.dumps(got)) == got
-    assert got.to_dict()["bonds"][1][0] == [list(entry) for entry in epochs[1].bonds.to_rows()[0]]
+    assert got.mechanisms == tuple(epochs)
 
-    alone = combine_mechanisms(epochs[:1], emission=parts[0], emissions=parts[:1])
+    alone = combined(epochs[:1], parts[0], parts[:1])
     for name in ("stake_weight", "emission", "server_emission", "validator_permit"):
         assert np.array_equal(getattr(alone, name), getattr(epochs[0], name))
-    assert alone != got
-
-
-def test_mechanisms_refused() -> None:
-    epoch = yk.epoch(some_state(1), yk.Hyperparameters(), emission=5)
-    small = yk.SparseRows.empty(1)
-    other = yk.epoch(yk.SubnetState(small, small, yk.stake_from_rao([5]), [9], [1], [True], 10), yk.Hyperparameters())
-    for results, emissions, field, index in (
-        ([epoch], (5, 0), "results", None),
-        ([epoch, other], (5, 0), "results", 1),
-        ([epoch, 3], (5, 0), "results", 1),
-        ([], (), "emissions", None),
-    ):
-        with pytest.raises(yk.InputError) as caught:
-            combine_mechanisms(results, emission=5, emissions=emissions)  # type: ignore[arg-type]
-        assert (caught.value.field, caught.value.index) == (field, index)
 
 
 @pytest.mark.parametrize(

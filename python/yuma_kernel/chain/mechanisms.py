@@ -8,13 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, AnyArray, BoolArray, U16Array, U64Array, freeze
+from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, U16Array, U64Array, freeze
+from yuma_kernel.chain.payout import combine_value, mechanism_weights, split_emission
 from yuma_kernel.epoch import epoch
 from yuma_kernel.results import EpochResult
 from yuma_kernel.snapshot import Snapshot
-
-SPLIT_OF_COUNT_SINCE: Final = 475
-"""Since this runtime a split counts only where it has as many entries as there are mechanisms."""
 
 WEIGHTED: Final = ("stake_weight", "consensus", "validator_trust", "dividends", "emission")
 """What the subnet stores of all mechanisms together, each counting by its emission."""
@@ -22,29 +20,19 @@ WEIGHTED: Final = ("stake_weight", "consensus", "validator_trust", "dividends", 
 
 def emissions(total: int, count: int, split: Sequence[int] | None, spec_version: int) -> tuple[int, ...]:
     """What each mechanism's epoch divides of `total` rao (payout, "Mechanisms"); what is left over goes to the first."""
-    if split is not None and spec_version >= SPLIT_OF_COUNT_SINCE and len(split) != count:
-        split = None
-    if split is None:
-        parts = [total // count] * count
-    else:
-        parts = [total * share // U16_MAX for share in (*split, *(0,) * count)[:count]]
-    parts[0] += max(0, total - sum(parts))
-    return tuple(min(part, U64_MAX) for part in parts)
+    return split_emission(total, count, split, spec_version=spec_version)
 
 
 def weights(total: int, parts: Sequence[int]) -> tuple[int, ...]:
     """In parts of 2^64, what each mechanism counts for in what the subnet stores."""
-    if total == 0:
-        return (2**64, *(0,) * (len(parts) - 1))
-    return tuple((part << 64) // total for part in parts)
+    return mechanism_weights(total, parts)
 
 
 def together(values: Sequence[AnyArray], weights: Sequence[int]) -> AnyArray:
     """Σ_k floor(x_k·w_k / 2^64), clamped to the type of the values."""
     most = int(np.iinfo(values[0].dtype).max)
     columns = zip(*(array.tolist() for array in values), strict=True)
-    sums = [min(most, sum(x * w >> 64 for x, w in zip(column, weights, strict=True))) for column in columns]
-    return freeze(np.array(sums, values[0].dtype))
+    return freeze(np.array([combine_value(column, weights, most) for column in columns], values[0].dtype))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

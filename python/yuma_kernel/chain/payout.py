@@ -14,13 +14,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
-
-from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, boolean, freeze, has_items, integer
+from yuma_kernel.arrays import U16_MAX, U64_MAX, boolean, has_items, integer
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.results import EpochResult
-from yuma_kernel.rows import SparseRows
-from yuma_kernel.values import _Value
 
 ONE: Final = 2**32
 U128_MAX: Final = 2**128 - 1
@@ -69,10 +64,6 @@ class _Printed:
 def _plain(value: object) -> Any:
     if isinstance(value, _Printed):
         return value.to_dict()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, SparseRows):
-        return [[list(entry) for entry in row] for row in value.to_rows()]
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):
@@ -149,112 +140,11 @@ def mechanism_weights(emission: int, emissions: Sequence[int]) -> tuple[int, ...
 def combine_value(values: Sequence[int], weights: Sequence[int], limit: int = U64_MAX) -> int:
     """One uid's value as the subnet stores it: the weighted sum of what its mechanisms stored, clamped to `limit`.
 
-    Each term is floored by itself. `weights` are those of `mechanism_weights`.
+    Each term is floored by itself. `weights` are those of `mechanism_weights`. `chain.mechanisms` does it for whole epochs.
     """
     if len(values) != len(weights):
         raise InputError("values", f"expected {len(weights)}, one a mechanism, got {len(values)}")
     return min(limit, sum((x * w) >> 64 for x, w in zip(values, weights, strict=True)))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CombinedMechanisms(_Printed, _Value):
-    """What a subnet stores of the epochs of its mechanisms.
-
-    Attributes:
-        emissions: rao by mechanism: what each epoch divided.
-        active, validator_permit: bool[n]: true where they are in some mechanism.
-        stake_weight, consensus, validator_trust, dividends: uint16[n], proportions, weighted by `mechanism_weights`.
-        emission: uint64[n], rao, weighted likewise: it is not the sum of the two below where there are several mechanisms.
-        server_emission, validator_emission: uint64[n], rao: plain sums over the mechanisms.
-        incentive, bonds: by mechanism, as they are stored.
-    """
-
-    emissions: tuple[int, ...]
-    active: BoolArray
-    stake_weight: U16Array
-    validator_permit: BoolArray
-    consensus: U16Array
-    validator_trust: U16Array
-    dividends: U16Array
-    emission: U64Array
-    server_emission: U64Array
-    validator_emission: U64Array
-    incentive: tuple[U16Array, ...]
-    bonds: tuple[SparseRows, ...]
-
-    def __repr__(self) -> str:
-        return f"CombinedMechanisms(n={self.active.size}, mechanisms={len(self.emissions)}, emissions={self.emissions} rao)"
-
-    def __eq__(self, other: object) -> bool:  # tuples of arrays, which have no single truth
-        if not isinstance(other, CombinedMechanisms):
-            return NotImplemented
-        return self.to_dict() == other.to_dict()
-
-    __hash__ = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, tuple(getattr(self, f.name) for f in fields(self))
-
-
-def _rebuilt(*values: Any) -> CombinedMechanisms:
-    def frozen(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(frozen, value))
-        return freeze(np.array(value)) if isinstance(value, np.ndarray) else value
-
-    return CombinedMechanisms(*map(frozen, values))
-
-
-_WEIGHTED: Final = ("stake_weight", "consensus", "validator_trust", "dividends", "emission")
-
-
-def combine_mechanisms(results: Sequence[EpochResult], *, emission: int, emissions: Sequence[int]) -> CombinedMechanisms:
-    """What the subnet stores, and what its uids are to be paid, of the epochs of all its mechanisms.
-
-    Args:
-        results: the epoch of each mechanism, each computed with its part of the emission.
-        emission: u64, rao, of the subnet; emissions: rao by mechanism, from `split_emission`.
-
-    Raises:
-        InputError: results of another number than the emissions, or of subnets that differ in size.
-    """
-    parts = _u64s("emissions", emissions)
-    weights = mechanism_weights(emission, parts)
-    epochs = _items("results", results)
-    if len(epochs) != len(parts):
-        raise InputError("results", f"expected {len(parts)}, one a mechanism, got {len(epochs)}")
-    for at, result in enumerate(epochs):
-        if not isinstance(result, EpochResult):
-            raise InputError("results", f"expected an EpochResult, got {type(result).__name__}", at)
-        if result.active.size != epochs[0].active.size:
-            raise InputError(
-                "results", f"expected {epochs[0].active.size} uids, as the first has, got {result.active.size}", at
-            )
-
-    def each(name: str) -> list[tuple[int, ...]]:
-        return list(zip(*(getattr(result, name).tolist() for result in epochs), strict=True))
-
-    def weighted(name: str) -> Any:
-        dtype = getattr(epochs[0], name).dtype
-        limit = int(np.iinfo(dtype).max)
-        return freeze(np.array([combine_value(values, weights, limit) for values in each(name)], dtype))
-
-    def summed(name: str) -> U64Array:
-        return freeze(np.array([_sum(name, values) for values in each(name)], np.uint64))
-
-    def either(name: str) -> BoolArray:
-        return freeze(np.logical_or.reduce([getattr(result, name) for result in epochs]))
-
-    return CombinedMechanisms(
-        emissions=parts,
-        active=either("active"),
-        validator_permit=either("validator_permit"),
-        server_emission=summed("server_emission"),
-        validator_emission=summed("validator_emission"),
-        incentive=tuple(result.incentive for result in epochs),
-        bonds=tuple(result.bonds for result in epochs),
-        **{name: weighted(name) for name in _WEIGHTED},
-    )
 
 
 # -- miners ---------------------------------------------------------------------------------------------------------------
@@ -611,7 +501,7 @@ def pay(
     """Miners and validators together: `pay_miners` and `pay_validators` of one epoch.
 
     Args:
-        server_emission, validator_emission: u64[n], rao: of an `EpochResult`, or of `combine_mechanisms`.
+        server_emission, validator_emission: u64[n], rao: of an `EpochResult`, or of a `SubnetResult`.
         hotkeys: the hotkey of each uid; the others as in the two functions.
     """
     keys = _items("hotkeys", hotkeys)
