@@ -137,9 +137,9 @@ REFERENCE: dict[str, Operation] = {
 def _numba() -> dict[str, Operation]:
     """A u64 goes in as np.uint64, as Numba takes every Python int for an int64."""
     backend: Any = load_backend("numba")
-    bonds, emission, fixed, liquid, wide = (
+    bonds, emission, exponential, fixed, liquid, wide = (
         cast(Any, importlib.import_module(f"yuma_kernel.kernel.jit.{section}"))
-        for section in ("bonds", "emission", "fixed", "liquid", "wide")
+        for section in ("bonds", "emission", "exponential", "fixed", "liquid", "wide")
     )
     u64 = np.uint64
 
@@ -162,7 +162,7 @@ def _numba() -> dict[str, Operation]:
         **{name: getattr(fixed, name) for name in ("mul", "div", "sdiv", "add", "sub", "cmul")},
         "to_u16": lambda x: backend.to_u16(np.array([x], np.int64))[0],
         "u16_prop": lambda v: fixed.ratio16(u64(v)),
-        "exp": fixed.exp_safe,
+        "exp": exponential.exp_safe,
         "div64": div64,
         "f64to32": lambda x: wide.i64f64_to_i32f32(*words(x)),
         "sigmoid": liquid.alpha,

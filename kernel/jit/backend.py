@@ -20,7 +20,7 @@ from yuma_kernel.rows import SparseRows
 
 __all__ = ["bonds_cutoff", "epoch"]
 
-PROFILES = frozenset({475, 425})
+PROFILES = frozenset({475, 425, 401, 365, 320, 297, 283, 273, 257, 252, 233})
 
 
 def activity(last_update: U64Array, activity_cutoff: int, current_block: int) -> BoolArray:
@@ -35,12 +35,12 @@ def normalize_stake(total_stake: U64Array, stake_threshold: int, owner_uid: int 
 
 def permits(stake: I64Array, max_allowed_validators: int, owner_uid: int | None) -> BoolArray:
     """Section 3.5, the permits of the next epoch: bool[n] of int64[n] >= 0."""
-    return _stake.permits(raw_bits(stake), max_allowed_validators, owner_index(owner_uid))
+    return _stake.permits(raw_bits(stake), max_allowed_validators, owner_index(owner_uid), False)
 
 
 def active_stake(stake: I64Array, active: BoolArray, validator_permit: BoolArray, owner_uid: int | None) -> I64Array:
     """Sections 3.4 and 3.6: int64[n] of int64[n] and bool[n]."""
-    return _stake.active_stake(raw_bits(stake), np.array(active), np.array(validator_permit), owner_index(owner_uid))
+    return _stake.active_stake(raw_bits(stake), np.array(active), _stake.permit(validator_permit, owner_index(owner_uid)))
 
 
 def mask_weights(
@@ -52,11 +52,12 @@ def mask_weights(
     commit_block: U64Array | None,
 ) -> SparseRows:
     """Section 4, what stays of the stored weights: raw bits; commit_block None without commit_reveal."""
+    owner = owner_index(owner_uid)
     return sparse(
         *_weights.mask_weights(
             *stored_rows(weights),
-            np.array(validator_permit),
-            owner_index(owner_uid),
+            _stake.permit(validator_permit, owner),
+            owner,
             np.array(last_update),
             np.array(block_at_registration),
             _weights.NO_BLOCKS if commit_block is None else np.array(commit_block),
@@ -103,7 +104,8 @@ def weights_for_bonds(weights: SparseRows, clipped: SparseRows, bonds_penalty: i
 
 def old_bonds(bonds: SparseRows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> SparseRows:
     """Section 7, B: the stored bonds without the outdated ones, in raw bits."""
-    return sparse(*_bonds.old_bonds(stored_rows(bonds), np.array(block_at_registration), cutoff, yuma3))
+    since = np.array([cutoff], np.uint64)
+    return sparse(*_bonds.old_bonds(stored_rows(bonds), np.array(block_at_registration), since, yuma3))
 
 
 def new_bonds(weights_for_bonds: SparseRows, active_stake: I64Array) -> SparseRows:
@@ -138,7 +140,8 @@ def liquid_alpha(
 ) -> I64Array:
     """Section 7, alpha elementwise: int64 of three int64 of one shape, any bits; bounds u16, steepness in hundredths."""
     c, w, b = (raw_bits(x).reshape(-1) for x in (consensus, weight, bond))
-    out = _liquid.liquid_alpha(c, w, b, np.uint64(alpha_low), np.uint64(alpha_high), alpha_sigmoid_steepness)
+    slope = _liquid.slope_of(alpha_sigmoid_steepness, True)
+    out = _liquid.liquid_alpha(c, w, b, np.uint64(alpha_low), np.uint64(alpha_high), slope, True)
     return out.reshape(consensus.shape)
 
 
@@ -156,12 +159,8 @@ def liquid_ema(
     alpha_sigmoid_steepness: int,
 ) -> SparseRows:
     """Section 7, the liquid EMA: raw bits, in the order of weights_for_bonds."""
-    bounds = np.uint64(alpha_low), np.uint64(alpha_high)
-    return sparse(
-        *_liquid.liquid_ema(
-            *raw_rows(weights_for_bonds), *raw_rows(old), raw_bits(consensus), *bounds, alpha_sigmoid_steepness
-        )
-    )
+    curve = np.uint64(alpha_low), np.uint64(alpha_high), _liquid.slope_of(alpha_sigmoid_steepness, True), True
+    return sparse(*_liquid.liquid_ema(*raw_rows(weights_for_bonds), *raw_rows(old), raw_bits(consensus), *curve))
 
 
 def dividends(normalized_bonds: SparseRows, incentive: I64Array, active_stake: I64Array | None) -> I64Array:

@@ -16,6 +16,7 @@ from yuma_kernel.kernel.jit.fixed import (
     U1,
     U32,
     U64,
+    U_ALL,
     cmul,
     common_shift,
     divide_all,
@@ -28,6 +29,7 @@ from yuma_kernel.kernel.jit.fixed import (
 from yuma_kernel.kernel.jit.rows import Rows
 
 NO_STAKE: Final = np.empty(0, np.int64)
+NO_ALPHAS: Final = np.empty(0, np.int64)
 NO_UID: Final = 2**16  # above every uid
 
 
@@ -83,6 +85,7 @@ def bonds_alpha(bonds_moving_average: U64) -> I64:
 @jit
 def _blend(
     parameter: U64,
+    alphas: I64Array,
     indptr: U64Array,
     uid: U16Array,
     value: I64Array,
@@ -95,11 +98,15 @@ def _blend(
 
     Per row, a walk over the ascending columns of both, with x of one and y of the other, absent as 0: mul(alpha, x) +
     mul(ONE - alpha, y), or x + mul(beta, y - x). Both results stay between x and y, as alpha and beta are in [0, ONE].
+    `alphas` by column take the place of the one alpha, where there are any.
     """
-    factor = bonds_alpha(parameter) if moving else ratio16(parameter)
     n = indptr.size - 1
     uid, value = _ascending(indptr, uid, value)
     other_uid, other_value = _ascending(other_indptr, other_uid, other_value)
+    every = U_ALL  # a mask of the columns: each has a factor of its own, or all have the first
+    if alphas.size == 0:
+        every = U0
+        alphas = np.full(1, bonds_alpha(parameter) if moving else ratio16(parameter))
     capacity = np.int64(indptr[n] + other_indptr[n])
     ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(capacity, np.uint16)
@@ -119,8 +126,10 @@ def _blend(
             if other <= this:
                 y = other_value[m]
                 m += U1
+            column = min(this, other)
+            factor = alphas[np.uint64(column) & every]
             z = share(factor, x) + share(ONE - factor, y) if moving else x + share(factor, y - x)
-            kept_uid[count] = min(this, other)
+            kept_uid[count] = column
             kept[count] = z
             count += np.uint64(z > 0)
         ends[i + 1] = count
@@ -129,18 +138,21 @@ def _blend(
 
 @jit
 def mask_bonds(
-    indptr: U64Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64, yuma3: bool
+    indptr: U64Array, uid: U16Array, value: U16Array, block_at_registration: U64Array, cutoff: U64Array, yuma3: bool
 ) -> Rows:
+    """cutoff: one, or by validator."""
     n = indptr.size - 1
+    every = U_ALL if cutoff.size == n else U0  # a mask of the validators
     ends = np.zeros(n + 1, np.uint64)
     kept_uid = np.empty(uid.size, np.uint16)
     kept = np.empty(uid.size, np.int64)
     count = U0
     for i in range(n):
+        since = cutoff[np.uint64(i) & every]
         for k in range(indptr[i], indptr[i + 1]):
             kept_uid[count] = uid[k]
             kept[count] = ratio16(np.uint64(value[k])) if yuma3 else np.int64(value[k]) << 32
-            count += np.uint64(cutoff > block_at_registration[uid[k]])
+            count += np.uint64(since > block_at_registration[uid[k]])
         ends[i + 1] = count
     return ends, kept_uid, kept
 
@@ -203,7 +215,7 @@ def weights_for_bonds(weights: Rows, clipped: Rows, bonds_penalty: int) -> Rows:
         return weights
     if bonds_penalty == 65535:
         return clipped
-    return _blend(np.uint64(bonds_penalty), *weights, *clipped, False)
+    return _blend(np.uint64(bonds_penalty), NO_ALPHAS, *weights, *clipped, False)
 
 
 def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int, last_yuma_step_block: int | None) -> int:
@@ -215,9 +227,9 @@ def bonds_cutoff(current_block: int, tempo: int, last_mechanism_step_block: int,
     return min(last_mechanism_step_block + 1, 2**64 - 1)
 
 
-def old_bonds(bonds: Rows, block_at_registration: U64Array, cutoff: int, yuma3: bool) -> Rows:
-    """B."""
-    indptr, uid, value = mask_bonds(*bonds, block_at_registration, np.uint64(cutoff), yuma3)
+def old_bonds(bonds: Rows, block_at_registration: U64Array, cutoff: U64Array, yuma3: bool) -> Rows:
+    """B; cutoff: one, or by validator."""
+    indptr, uid, value = mask_bonds(*bonds, block_at_registration, cutoff, yuma3)
     return indptr, uid, value if yuma3 else column_divide(indptr, uid, value, False)
 
 
@@ -228,4 +240,9 @@ def new_bonds(weights_for_bonds: Rows, active_stake: I64Array) -> Rows:
 
 
 def ema(new: Rows, old: Rows, bonds_moving_average: int) -> Rows:
-    return _blend(np.uint64(bonds_moving_average), *new, *old, True)
+    return _blend(np.uint64(bonds_moving_average), NO_ALPHAS, *new, *old, True)
+
+
+def column_ema(new: Rows, old: Rows, alphas: I64Array) -> Rows:
+    """Each column by its own alpha (profile 257)."""
+    return _blend(U0, alphas, *new, *old, True)

@@ -59,6 +59,26 @@ def all_to_u16(proportions: I64Array) -> U16Array:
 
 
 @jit
+def keep_bonds(
+    indptr: U64Array, uid: U16Array, value: U16Array, old_indptr: U64Array, old_uid: U16Array, old: U16Array, kept: BoolArray
+) -> Rows:
+    """The rows to store, but those of `old` where they are kept."""
+    n = indptr.size - 1
+    ends = np.zeros(n + 1, np.uint64)
+    kept_uid = np.empty(uid.size + old_uid.size, np.uint16)
+    kept_value = np.empty(kept_uid.size, np.uint16)
+    at = U0
+    for i in range(n):
+        begin, end = (old_indptr[i], old_indptr[i + 1]) if kept[i] else (indptr[i], indptr[i + 1])
+        for k in range(begin, end):
+            kept_uid[at] = old_uid[k] if kept[i] else uid[k]
+            kept_value[at] = old[k] if kept[i] else value[k]
+            at += U1
+        ends[i + 1] = at
+    return ends, kept_uid, kept_value
+
+
+@jit
 def store_bonds(indptr: U64Array, uid: U16Array, value: I64Array, new_permit: BoolArray) -> Rows:
     n = indptr.size - 1
     ends = np.zeros(n + 1, np.uint64)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from yuma_kernel.arrays import I64Array
-from yuma_kernel.kernel.jit.compiler import inlined, jit
+from yuma_kernel.kernel.jit.compiler import jit
 
 I64: TypeAlias = Any
 """An int64 inside compiled code; outside, an int in that range."""
@@ -146,7 +146,7 @@ def _quotient(a: U64, b: U64) -> U64:
 
 
 @jit
-def _magnitude(x: I64) -> U64:
+def magnitude(x: I64) -> U64:
     """|x|, 2^63 included."""
     return np.uint64(x) if x >= 0 else U0 - np.uint64(x)
 
@@ -157,7 +157,7 @@ def div(a: I64, b: I64) -> I64:
     a, b = np.int64(a), np.int64(b)
     if b == 0:
         return 0
-    q = _quotient(_magnitude(a), _magnitude(b))
+    q = _quotient(magnitude(a), magnitude(b))
     if (a < 0) == (b < 0):
         return np.int64(q) if q < U_SIGN else 0
     return np.int64(U0 - q) if q <= U_SIGN else 0
@@ -169,7 +169,7 @@ def sdiv(a: I64, b: I64) -> I64:
     a, b = np.int64(a), np.int64(b)
     if b == 0:
         return 0
-    q = _quotient(_magnitude(a), _magnitude(b))
+    q = _quotient(magnitude(a), magnitude(b))
     if (a < 0) == (b < 0):
         return np.int64(q) if q < U_SIGN else MAX
     return np.int64(U0 - q) if q <= U_SIGN else MIN
@@ -207,61 +207,6 @@ def _fraction(a: U64, b: U64, reciprocal: U64) -> U64:
     """
     q = (a * reciprocal) >> U32
     return q + np.uint64((a << U32) - q * b >= b)  # modulo 2^64; the difference is below 2 * b
-
-
-@inlined
-def _next_term(term: U64, a: U64, i: U64) -> U64:
-    """((term * a) >> 32) / i, the product digit by digit: term < 2^58 and a < 2^37. A term of 0 remains 0."""
-    high, low = term >> U32, term & U_LOW
-    return (high * a + low * (a >> U32) + ((low * (a & U_LOW)) >> U32)) // i
-
-
-@inlined
-def _five_terms(term: U64, a: U64, i: U64) -> tuple[U64, U64]:
-    """The terms i to i + 4 after `term`: the last, and their sum. i is a constant where this is inlined, so no division."""
-    first = _next_term(term, a, i)
-    second = _next_term(first, a, i + np.uint64(1))
-    third = _next_term(second, a, i + np.uint64(2))
-    fourth = _next_term(third, a, i + np.uint64(3))
-    fifth = _next_term(fourth, a, i + np.uint64(4))
-    return fifth, first + second + third + fourth + fifth
-
-
-@jit
-def exp_safe(x: I64) -> I64:
-    """exp(x) by the law's series.
-
-    With a <= 20 * 2^32 no term passes 20^20/20! < 2^26, so term < 2^58 and the sum stays below e^20 * 2^32 < 2^61; in the
-    product digit by digit, term >> 32 < 2^26 times a < 2^37 is the largest.
-    """
-    x = np.int64(x)
-    if x > 20 * ONE:
-        x = 20 * ONE
-    elif x < -20 * ONE:
-        x = -20 * ONE
-    if x == 0:
-        return ONE
-    if x == ONE:
-        return 11674931200
-    a = _magnitude(x)
-    term, terms = _five_terms(a, a, np.uint64(2))
-    total = U_ONE + a + terms
-    if term != U0:
-        term, terms = _five_terms(term, a, np.uint64(7))
-        total += terms
-    if term != U0:
-        term, terms = _five_terms(term, a, np.uint64(12))
-        total += terms
-    if term != U0:
-        term, terms = _five_terms(term, a, np.uint64(17))
-        total += terms
-    if term != U0:
-        term, terms = _five_terms(term, a, np.uint64(22))
-        total += terms
-    if term != U0:
-        term, terms = _five_terms(term, a, np.uint64(27))
-        total += terms
-    return np.int64(reciprocal_of(total) if x < 0 else total)
 
 
 @jit

@@ -6,7 +6,8 @@ import numpy as np
 
 from yuma_kernel.arrays import I64Array, U16Array, U64Array
 from yuma_kernel.kernel.jit.compiler import inlined, jit
-from yuma_kernel.kernel.jit.fixed import I0, I64, ONE, U0, U64, add, exp_safe, mul, ratio16, reciprocal_of, sdiv, share, sub
+from yuma_kernel.kernel.jit.exponential import exp_or_zero, exp_safe
+from yuma_kernel.kernel.jit.fixed import I0, I64, ONE, U0, U64, add, mul, ratio16, reciprocal_of, sdiv, share, sub
 from yuma_kernel.kernel.jit.rows import Rows
 from yuma_kernel.profiles import Mode
 
@@ -47,24 +48,30 @@ def _sigmoid_bounds(g: I64) -> tuple[I64, I64]:
 
 
 @jit
-def _alpha_at(d: I64, low: I64, high: I64, slope: I64) -> I64:
-    """alpha at the distance d, with slope = sdiv(steepness << 32, -100 << 32)."""
+def _alpha_at(d: I64, low: I64, high: I64, slope: I64, clamped: bool) -> I64:
+    """alpha at the distance d; clamped: whether the argument of the exponential is, which makes none up to 20 * ONE."""
     g = mul(slope, d - ONE // 2)
     if -7 * ONE <= g <= 7 * ONE and g != ONE and low < high:  # then alpha is between low and high without a cut
         least, most = _sigmoid_bounds(g)
         a = low + share(least, high - low)
         if a == low + share(most, high - low):  # and so it is of every sigmoid between them
             return a
-    # ONE + exp > ONE, so that sdiv(ONE, ...) of it is 2^64 by it, below ONE
-    sigmoid = np.int64(reciprocal_of(np.uint64(ONE + exp_safe(g))))
+    # ONE + exp >= ONE, so that sdiv(ONE, ...) of it is 2^64 by it, at most ONE
+    sigmoid = np.int64(reciprocal_of(np.uint64(add(ONE, exp_safe(g) if clamped else exp_or_zero(g)))))
     return max(min(low + share(sigmoid, high - low), high), low)
+
+
+@jit
+def slope_of(steepness: I64, hundredths: bool) -> I64:
+    """By what d - ONE/2 is multiplied: sdiv(steepness << 32, -100 << 32), or -steepness itself, in ones (profile 273)."""
+    return sdiv(steepness << 32, -100 * ONE) if hundredths else -(steepness << 32)
 
 
 @jit
 def alpha(c: I64, w: I64, b: I64, low: I64, high: I64, steepness: I64) -> I64:
     """alpha(c, w, b) with its bounds and steepness << 32 in raw bits; any operands."""
     c, w, b = np.int64(c), np.int64(w), np.int64(b)
-    return _alpha_at(_distance(c, w, b), np.int64(low), np.int64(high), sdiv(steepness, -100 * ONE))
+    return _alpha_at(_distance(c, w, b), np.int64(low), np.int64(high), sdiv(steepness, -100 * ONE), True)
 
 
 @jit
@@ -78,13 +85,12 @@ def _previous_consensus(stored: U16Array, n: I64) -> I64Array:
 
 @jit
 def liquid_alpha(
-    consensus: I64Array, weight: I64Array, bond: I64Array, alpha_low: U64, alpha_high: U64, steepness: I64
+    consensus: I64Array, weight: I64Array, bond: I64Array, alpha_low: U64, alpha_high: U64, slope: I64, clamped: bool
 ) -> I64Array:
     low, high = ratio16(alpha_low), ratio16(alpha_high)
-    slope = sdiv(steepness << 32, -100 * ONE)
     out = np.empty(consensus.size, np.int64)
     for i in range(consensus.size):
-        out[i] = _alpha_at(_distance(consensus[i], weight[i], bond[i]), low, high, slope)
+        out[i] = _alpha_at(_distance(consensus[i], weight[i], bond[i]), low, high, slope, clamped)
     return out
 
 
@@ -99,13 +105,13 @@ def liquid_ema(
     consensus: I64Array,
     alpha_low: U64,
     alpha_high: U64,
-    steepness: I64,
+    slope: I64,
+    clamped: bool,
 ) -> Rows:
     n = indptr.size - 1
     low, high = ratio16(alpha_low), ratio16(alpha_high)
-    slope = sdiv(steepness << 32, -100 * ONE)
     at = I0  # the distance that a belongs to: neighbours often share it, many are at 0
-    a = _alpha_at(at, low, high, slope)
+    a = _alpha_at(at, low, high, slope, clamped)
     row = np.zeros(n, np.int64)  # 1 + the row whose old bonds the next two hold: all of them, and those the walk sees
     old = np.zeros(n, np.int64)
     seen = np.zeros(n, np.int64)
@@ -129,7 +135,7 @@ def liquid_ema(
             last = max(last, j)
             if d != at:
                 at = d
-                a = _alpha_at(d, low, high, slope)
+                a = _alpha_at(d, low, high, slope, clamped)
             bond = min(ONE, add(share(ONE - a, b), max(0, share(a, value[k]))))
             kept_uid[count] = j
             kept[count] = bond

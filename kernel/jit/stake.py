@@ -37,13 +37,22 @@ def normalize_stake(total_stake: U64Array, stake_threshold: U64, owner: I64) -> 
     return out
 
 
+def permit(validator_permit: BoolArray, owner: int) -> BoolArray:
+    """A writable copy, with the owner's."""
+    out = np.array(validator_permit)
+    if owner >= 0:
+        out[owner] = True
+    return out
+
+
 @jit
-def permits(stake: I64Array, max_allowed_validators: I64, owner: I64) -> BoolArray:
+def permits(stake: I64Array, max_allowed_validators: I64, owner: I64, stakeless: bool) -> BoolArray:
+    """stakeless: whether uids without stake may have one."""
     n = stake.size
     out = np.empty(n, np.bool_)
     largest: I64 = 0
     for i in range(n):
-        out[i] = stake[i] != 0
+        out[i] = stakeless or stake[i] != 0
         largest = max(largest, stake[i])
     losers = n - max_allowed_validators
     if losers > 0:
@@ -73,9 +82,9 @@ def permits(stake: I64Array, max_allowed_validators: I64, owner: I64) -> BoolArr
 
 
 @jit
-def active_stake(stake: I64Array, active: BoolArray, validator_permit: BoolArray, owner: I64) -> I64Array:
+def active_stake(stake: I64Array, active: BoolArray, permit: BoolArray) -> I64Array:
     kept = np.zeros(stake.size, np.int64)
     for i in range(stake.size):
-        if active[i] and (validator_permit[i] or i == owner):
+        if active[i] and permit[i]:
             kept[i] = stake[i]
     return divide_all(kept, total_of(kept))

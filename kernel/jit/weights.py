@@ -19,13 +19,13 @@ def mask_weights(
     indptr: U64Array,
     uid: U16Array,
     value: U16Array,
-    validator_permit: BoolArray,
+    permit: BoolArray,
     owner: I64,
     last_update: U64Array,
     block_at_registration: U64Array,
     commit_block: U64Array,
 ) -> Rows:
-    """commit_block of length 0 stands for none."""
+    """owner: whose entry on the diagonal stays, or -1; commit_block of length 0 stands for none."""
     n = indptr.size - 1
     committed = commit_block.size > 0
     ends = np.zeros(n + 1, np.uint64)
@@ -33,7 +33,7 @@ def mask_weights(
     kept = np.empty(uid.size, np.int64)
     count = U0
     for i in range(n):
-        if validator_permit[i] or i == owner:
+        if permit[i]:
             updated = last_update[i]
             commit = commit_block[i] if committed else U_ALL
             for k in range(indptr[i], indptr[i + 1]):
