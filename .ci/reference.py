@@ -16,7 +16,7 @@ import pdoc
 import yuma_kernel
 from yuma_kernel import stages
 
-OF_THE_CHAIN = {"TaoWeight"}
+OF_THE_CHAIN = {"TaoWeight", "ConsensusByMechanism"}
 
 
 def public() -> dict[str, object]:

@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "profile.h"
 #include "stages.h"
+#include "verify.h"
 
 void yuma_updated_bonds(const yuma_state *state, stored_rows_out *updated) {
     const yuma_stored_rows *bonds = &state->bonds;
@@ -41,25 +42,21 @@ void yuma_keep_unpermitted(const yuma_state *state, yuma_result *result) {
 }
 
 int64_t yuma_exp_or_zero(int64_t x) {
-    const uint64_t a = fixed_magnitude(x);
+    /* The largest |x| of which no term * |x| is above 2^63 - 1. Terms and their sum do not decrease as |x| grows, so that beyond it
+     * one always is, and up to it the sum stays below what it is there, 2^62.12. */
+    const uint64_t largest = 89715445397, a = fixed_magnitude(x);
     if (x == YUMA_ONE) {
         return FIXED_EXP_OF_ONE;
     }
-    if (a >= (uint64_t)1 << 48) { /* a * a >> 32 is 2^64 or more */
+    if (a > largest) {
         return 0;
     }
     uint64_t term = a, sum = (uint64_t)YUMA_ONE + a;
     for (uint64_t i = 2; i <= 31; i++) {
         int overflow;
-        int64_t product = fixed_product((int64_t)term, (int64_t)a, &overflow); /* both below 2^63 */
-        if (overflow != 0) {
-            return 0;
-        }
-        term = (uint64_t)product / i;
-        sum += term; /* both below 2^63 */
-        if (sum > (uint64_t)INT64_MAX) {
-            return 0;
-        }
+        term = (uint64_t)fixed_product((int64_t)term, (int64_t)a, &overflow) / i;
+        VERIFY_CHECK(overflow == 0);
+        sum += term;
     }
     return x < 0 ? (int64_t)fixed_inverse(sum) : (int64_t)sum;
 }

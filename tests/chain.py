@@ -82,6 +82,12 @@ def epoch_cases(name: str) -> tuple[Case, ...]:
     return tuple(map(_case, _lines(name)))
 
 
+@functools.cache
+def tags(name: str) -> dict[str, list[str]]:
+    """By the id of a line of an epoch file, its tags."""
+    return {line["id"]: line["tags"] for line in _lines(name)}
+
+
 def earlier_cases(profile: int) -> Iterator[Case]:
     """The cases of a profile before 425."""
     return (case for case in epoch_cases(EARLIER) if case.hyperparameters.profile == profile)
