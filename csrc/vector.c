@@ -618,16 +618,6 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
     return 1;
 }
 
-/* Sets the mode, and looks: some emulators, valgrind's among them, take it and round to nearest. */
-static int rounds_downward(void) {
-    volatile double one = 1, below = 0x1p-60;
-    if (fesetround(FE_DOWNWARD) != 0) {
-        return 0;
-    }
-    below = one - below;
-    return below < one;
-}
-
 yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done) {
@@ -658,7 +648,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     if (feholdexcept(&caller) != 0) {
         return YUMA_OK;
     }
-    int computed = rounds_downward() && compute(&l, &e, path, &d, shares, memory);
+    int computed = fesetround(FE_DOWNWARD) == 0 && path->rounds_downward() && compute(&l, &e, path, &d, shares, memory);
     fesetenv(&caller);
     if (!computed) {
         return YUMA_OK;

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assumptions.h"
 #include "profile.h"
 #include "verify.h"
 #include "yuma.h"
@@ -85,6 +86,9 @@ typedef struct {
 
 typedef struct {
     uint32_t isa;
+    /* Whether it does, as it was compiled, once the mode is set: some emulators, valgrind's among them, take the mode and round to
+     * nearest, and so does what a compiler folds, which clang does without -frounding-math and does not tell of. */
+    int (*rounds_downward)(void);
     /* Section 4: weights[s * stride + lane] = values[s * SLICE + lane] / their sum, which is below 2^31. */
     void (*normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride);
     /* Section 5, of one slice or, in a full layout, of TOGETHER side by side. */
@@ -109,6 +113,17 @@ extern const vector_path yuma_vector_avx2, yuma_vector_avx512;
 #if defined(__GNUC__) && defined(__aarch64__) && !defined(YUMA_NO_VECTOR)
 #define YUMA_HAVE_NEON 1
 extern const vector_path yuma_vector_neon;
+#endif
+
+/* The paths round downward, each operation once and to a double. gcc says since its version 12 whether it would fold constants as
+ * if to nearest. */
+#if defined(YUMA_HAVE_AVX) || defined(YUMA_HAVE_NEON)
+#if FLT_EVAL_METHOD != 0
+#error "yuma-kernel would not be exact: doubles are computed wider than 64 bits, as with -mfpmath=387; or YUMA_NO_VECTOR"
+#endif
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__ROUNDING_MATH__)
+#error "yuma-kernel would not be exact: -frounding-math is missing; yuma.h states the flags"
+#endif
 #endif
 
 /* The fastest path of the mask, which is trusted, or of YUMA_ISA_ANY; null for none. */

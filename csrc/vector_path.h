@@ -955,4 +955,12 @@ static uint32_t PATH(pack)(const vector_row *row, uint16_t *uid, uint16_t *value
     return packed;
 }
 
-const vector_path PATH(path) = {ISA, PATH(normalize), PATH(consensus), PATH(clip), PATH(alphas), PATH(bonds), PATH(pack)};
+static int PATH(rounds_downward)(void) {
+    volatile double one = 1, tiny = 0x1p-60;
+    const double tenth = 1.0 / 10.0; /* to nearest it is above */
+    return all_lanes((mask)(splat(one) - tiny < 1)) && tenth < 0x1.999999999999ap-4;
+}
+
+const vector_path PATH(path) = {
+    ISA, PATH(rounds_downward), PATH(normalize), PATH(consensus), PATH(clip), PATH(alphas), PATH(bonds), PATH(pack),
+};

@@ -2,6 +2,13 @@
  *
  * C11, no heap, no globals, no I/O; the caller's floating-point environment comes back as it was. Every function is
  * reentrant; threads need a workspace each.
+ *
+ * Compiling. Every file of csrc, with -std=c11 -ffp-contract=off -frounding-math after whatever else is given, linked with -lm.
+ * Never -ffast-math or -Ofast, nor parts of them, also not when linking, where gcc 12 and earlier take it for all of the process:
+ * the sources refuse what they can tell of (assumptions.h). Of use: -O2 or -O3, -fvisibility=hidden; no -march is needed for the
+ * instruction sets. YUMA_NO_VECTOR leaves them out, YUMA_NO_INT128 takes two words for 128 bits, YUMA_VERIFY looks at every
+ * stated range while it runs, and aborts.
+ *
  * "The law" is the specification of the epoch; its section names are the names of the stages below.
  *
  * Numbers. An int64_t that the text calls a proportion, a weight, a score, a bond or a stake share is the raw bits of

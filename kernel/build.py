@@ -2,7 +2,7 @@
 
 Environment:
     YUMA_KERNEL_NO_INT128: if set to 1, 128-bit arithmetic in two 64-bit limbs even where the compiler has __int128.
-    YUMA_KERNEL_CFLAGS: further compiler and linker flags, as for a sanitizer.
+    YUMA_KERNEL_CFLAGS: further compiler and linker flags, as for a sanitizer. With -g among them the symbols stay.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 from cffi import FFI
@@ -27,13 +28,25 @@ def declarations() -> str:
     return marked[1].replace("YUMA_API ", "")
 
 
+# What the kernel needs whatever CFLAGS and YUMA_KERNEL_CFLAGS say: it stands after them. The kernel computes in doubles,
+# rounded downward: no fusing of operations, no folding as if to nearest, nothing of -ffast-math. csrc/assumptions.h refuses
+# what is left of that.
+REQUIRED = ["-std=c11", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-ffp-contract=off", "-frounding-math"]
+
+# Or the linker would take crtfastmath.o for some of the others: denormal numbers would be zeros in the whole process.
+LINK_REQUIRED = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]  # with -O3 an earlier -Ofast is none
+
+
 def flags() -> list[str]:
-    """What the kernel needs whatever CFLAGS say; those come before and do not replace these."""
-    # the vector paths compute in doubles, rounded downward: no fusing of operations, and no folding as if to nearest
-    required = ["-std=c11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-frounding-math"]
-    if os.environ.get("YUMA_KERNEL_NO_INT128") == "1":
-        required.append("-DYUMA_NO_INT128")
-    return required
+    """Those of the compiler, in the order in which the last one counts."""
+    limbs = ["-DYUMA_NO_INT128"] if os.environ.get("YUMA_KERNEL_NO_INT128") == "1" else []
+    return ["-O3", "-fvisibility=hidden", *extra, *limbs, *REQUIRED]
+
+
+def link_flags() -> list[str]:
+    """Those of the linker. Without symbols, which Python's own flags would keep, unless others ask for them."""
+    strip = [] if "-g" in extra else ["-Wl,-x"] if sys.platform == "darwin" else ["-Wl,-s"]
+    return [*strip, *extra, *LINK_REQUIRED]
 
 
 extra = shlex.split(os.environ.get("YUMA_KERNEL_CFLAGS", ""))
@@ -47,7 +60,7 @@ ffibuilder.set_source(
     sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.glob("*.c")),
     depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.glob("*.h")),
     include_dirs=["csrc"],
-    extra_compile_args=flags() + extra,
-    extra_link_args=extra,
+    extra_compile_args=flags(),
+    extra_link_args=link_flags(),
     libraries=["m"],  # fesetround
 )
