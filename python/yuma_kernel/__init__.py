@@ -18,7 +18,9 @@ from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
 
 if TYPE_CHECKING:
-    from yuma_kernel import chain as chain  # at run time when it is first asked for
+    # at run time when they are first asked for
+    from yuma_kernel import chain as chain
+    from yuma_kernel.submission import Preflight, preflight
 
 __version__ = "0.1.0"
 
@@ -34,6 +36,7 @@ __all__ = [
     "Hyperparameters",
     "InputError",
     "NewerRuntimeWarning",
+    "Preflight",
     "Profile",
     "Simulation",
     "Snapshot",
@@ -43,6 +46,7 @@ __all__ = [
     "epoch",
     "epoch_many",
     "load",
+    "preflight",
     "profile_of",
     "save",
     "simulate",
@@ -53,10 +57,14 @@ __all__ = [
 ]
 
 _ROOMS = ("chain",)
+_QUESTIONS = {"Preflight": "submission", "preflight": "submission"}
+"""By name, the room of what stands above the kernel; no room has the name of what it is asked for."""
 
 
 def __getattr__(name: str) -> Any:
     """Rooms above the kernel are imported when they are first asked for."""
     if name in _ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _QUESTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_QUESTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
