@@ -9,6 +9,10 @@ size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds) {
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 
+uint32_t yuma_abi(void) {
+    return YUMA_ABI;
+}
+
 const char *yuma_status_text(yuma_status status) {
     switch (status) {
     case YUMA_OK:

@@ -599,7 +599,9 @@ static int compute(layout *l, vector_epoch *e, const vector_path *path, const da
         VERIFY_CHECK(rank[p] >= 0 && rank[p] <= 4294967296.0);
         shares->rank[l->column[p]] = (int64_t)rank[p];
     }
-    yuma_incentive(l->n, shares->rank, shares->incentive);
+    if (yuma_incentive(l->n, shares->rank, shares->incentive) != YUMA_OK) {
+        return 0;
+    }
     for (uint32_t p = 0; p < places; p++) {
         incentive[p] = p < l->columns ? (double)shares->incentive[l->column[p]] / 4294967296.0 : 0;
     }

@@ -20,6 +20,14 @@
  * stages and yuma_epoch TRUST their matrices to be well formed (yuma_check tells, at a cost of one pass over them);
  * everything else a function needs is either checked and answered with a status, or stated as a range at the function.
  *
+ * Structs grow at their end, in minor versions. A member that is 0 or null, as a designated initializer leaves it, means what
+ * the version before the member computed: so sources are compiled again, and not changed.
+ *
+ * Null and ignored. Every pointer is required unless its text says that it may be null. Functions that return a status answer a
+ * null one with YUMA_ERROR_NULL, a null workspace with YUMA_ERROR_WORKSPACE; the others must not be given any. A count of 0
+ * needs no arrays.
+ * A status must not be ignored: gcc and clang say where it is (-Wunused-result).
+ *
  * Memory. The caller owns all of it. Buffers of a call must not overlap unless the function says so. An output matrix
  * must have room for as many entries as the function states. A function that answers anything but YUMA_OK has written
  * nothing that may be used.
@@ -36,15 +44,22 @@
 #define YUMA_API
 #endif
 
+#if defined(__GNUC__)
+#define YUMA_USED __attribute__((warn_unused_result))
+#else
+#define YUMA_USED
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define YUMA_ONE ((int64_t)1 << 32)
 
-/* [cffi: from here to the closing mark this is read by kernel/build.py, with YUMA_API taken out] */
+/* [cffi: from here to the closing mark this is read by kernel/build.py, with YUMA_API and YUMA_USED taken out] */
 
 enum {
+    YUMA_ABI = 1, /* of this header; see yuma_abi */
     YUMA_MAX_UIDS = 32767,
     YUMA_PROFILE_425 = 425, /* the runtimes with spec versions 423 to 445 */
     YUMA_PROFILE_475 = 475, /* 452 to 475 */
@@ -207,7 +222,7 @@ YUMA_API uint32_t yuma_isa_available(void);
  * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n,
  * owner, profile, bonds_moving_average and the workspace; trusts the matrices to be well formed and total_stake to be within
  * its range. */
-YUMA_API yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
+YUMA_API YUMA_USED yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
                                 yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace,
                                 size_t workspace_size);
 
@@ -217,7 +232,7 @@ YUMA_API yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparamet
  * has room for `room` bonds; the bonds and permits that an epoch reads must not be where it writes its own. Stops at the first
  * epoch that yuma_epoch refuses, with its status, or whose weights and bonds together are more than room, with
  * YUMA_ERROR_ROOM. *done: the epochs that were computed; always written. */
-YUMA_API yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,
+YUMA_API YUMA_USED yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,
                                    const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission,
                                    yuma_result *results, uint32_t room, uint32_t isa, void *workspace,
                                    size_t workspace_size, uint32_t *done);
@@ -226,19 +241,24 @@ YUMA_API yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,
  * `count` of them, ascending, and dense their rows of n values each. The rows of all other uids are those of `others`, trusted to
  * be well formed, or empty where it is null. uid, value: room for count * n entries and those that are taken of others. Each
  * entry of dense is read once: a matrix that another thread changes meanwhile gives rows that are well formed all the same. */
-YUMA_API yuma_status yuma_rows_from_dense(uint32_t n, const yuma_stored_rows *others, uint32_t count, const uint16_t *uids,
-                                          const uint16_t *dense, uint32_t *indptr, uint16_t *uid, uint16_t *value);
+YUMA_API YUMA_USED yuma_status yuma_rows_from_dense(uint32_t n, const yuma_stored_rows *others, uint32_t count,
+                                          const uint16_t *uids, const uint16_t *dense, uint32_t *indptr, uint16_t *uid, uint16_t *value);
 
 /* Epochs that have nothing to do with each other, as yuma_simulate computes them from states that name their bonds and permits;
  * the weights of states[k] are not read, but made out of weights->dense[k] in the memory that stands there beside it. */
-YUMA_API yuma_status yuma_variants(uint32_t count, const yuma_state *states,
+YUMA_API YUMA_USED yuma_status yuma_variants(uint32_t count, const yuma_state *states,
                                    const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission,
                                    yuma_result *results, const yuma_dense_rows *weights, uint32_t room, uint32_t isa,
                                    void *workspace, size_t workspace_size, uint32_t *done);
 
 /* Everything section 2 asks of the inputs, matrices included: YUMA_OK, or the first rule that is broken. The arrays must
  * be readable for the lengths that n and the last indptr state. */
-YUMA_API yuma_status yuma_check(const yuma_state *state, const yuma_hyperparameters *hyperparameters);
+YUMA_API YUMA_USED yuma_status yuma_check(const yuma_state *state, const yuma_hyperparameters *hyperparameters);
+
+/* YUMA_ABI of the header that this library was compiled with. It is another number when a struct or the signature of a function
+ * is another, and a caller that was compiled with another number has to be compiled again: whoever links a library that he did
+ * not build compares yuma_abi() with YUMA_ABI, and calls nothing else where they differ. */
+YUMA_API uint32_t yuma_abi(void);
 
 /* A short text for a status; never null. */
 YUMA_API const char *yuma_status_text(yuma_status status);
@@ -264,65 +284,65 @@ YUMA_API uint64_t yuma_emission_share(int64_t x, uint64_t emission); /* floor(x 
 
 /* ---- section 3: stake, activity, permits ---------------------------------------------------------------------------- */
 
-YUMA_API yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff,
+YUMA_API YUMA_USED yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff,
                                    uint64_t current_block, uint8_t *active);
 
 /* 3.2 and 3.3: the shares of the filtered stake; total_stake as in yuma_state. */
-YUMA_API yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold,
+YUMA_API YUMA_USED yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold,
                                           int32_t owner_uid, int64_t *stake);
 
 /* permit[i] = 1 for the k uids with the highest stake, the higher uid first among equals; for all where k >= n. */
-YUMA_API yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
+YUMA_API YUMA_USED yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
                                 size_t workspace_size);
 
 /* 3.5: the permits of the next epoch. */
-YUMA_API yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_validators, int32_t owner_uid,
+YUMA_API YUMA_USED yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_validators, int32_t owner_uid,
                                   uint8_t *new_permit, void *workspace, size_t workspace_size);
 
 /* 3.4 and 3.6. stake: within [0, YUMA_ONE]. active_stake may be stake. */
-YUMA_API yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active,
+YUMA_API YUMA_USED yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active,
                                        const uint8_t *validator_permit, int32_t owner_uid, int64_t *active_stake);
 
 /* ---- section 4: weights --------------------------------------------------------------------------------------------- */
 
 /* commit_block may be null (no live commit, or commit_reveal off). masked: room for the entries of weights. */
-YUMA_API yuma_status yuma_mask_weights(uint32_t n, const yuma_stored_rows *weights, const uint8_t *validator_permit,
+YUMA_API YUMA_USED yuma_status yuma_mask_weights(uint32_t n, const yuma_stored_rows *weights, const uint8_t *validator_permit,
                                        int32_t owner_uid, const uint64_t *last_update,
                                        const uint64_t *block_at_registration, const uint64_t *commit_block,
                                        yuma_rows *masked);
 
 /* A row of weights as the chain stores it: scaled so that its largest value is 65535. count may be 0; scaled may be
  * values. */
-YUMA_API yuma_status yuma_upscale_to_u16(size_t count, const uint16_t *values, uint16_t *scaled);
+YUMA_API YUMA_USED yuma_status yuma_upscale_to_u16(size_t count, const uint16_t *values, uint16_t *scaled);
 
 /* In place. Values: >= 0, and the sum of a row below 2^63. */
-YUMA_API yuma_status yuma_normalize_rows(uint32_t n, yuma_rows *weights);
+YUMA_API YUMA_USED yuma_status yuma_normalize_rows(uint32_t n, yuma_rows *weights);
 
 /* ---- section 5: consensus ------------------------------------------------------------------------------------------- */
 
 /* weights: >= 0. active_stake: >= 0 with a sum below 2^63. kappa: raw bits, ratio16 of the hyperparameter. */
-YUMA_API yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *active_stake, int64_t kappa,
+YUMA_API YUMA_USED yuma_status yuma_consensus(uint32_t n, const yuma_rows *weights, const int64_t *active_stake, int64_t kappa,
                                     int64_t *consensus, void *workspace, size_t workspace_size);
 
 /* ---- section 6: clip, validator trust, incentive -------------------------------------------------------------------- */
 
 /* clipped: room for the entries of weights; it may be weights. */
-YUMA_API yuma_status yuma_clip(uint32_t n, const yuma_rows *weights, const int64_t *consensus, yuma_rows *clipped);
+YUMA_API YUMA_USED yuma_status yuma_clip(uint32_t n, const yuma_rows *weights, const int64_t *consensus, yuma_rows *clipped);
 
 /* Row sums; each must fit an int64_t. */
-YUMA_API yuma_status yuma_validator_trust(uint32_t n, const yuma_rows *clipped, int64_t *validator_trust);
+YUMA_API YUMA_USED yuma_status yuma_validator_trust(uint32_t n, const yuma_rows *clipped, int64_t *validator_trust);
 
 /* clipped, active_stake: within [0, YUMA_ONE]. */
-YUMA_API yuma_status yuma_rank(uint32_t n, const yuma_rows *clipped, const int64_t *active_stake, int64_t *rank);
+YUMA_API YUMA_USED yuma_status yuma_rank(uint32_t n, const yuma_rows *clipped, const int64_t *active_stake, int64_t *rank);
 
 /* rank: >= 0 with a sum below 2^63. incentive may be rank. */
-YUMA_API yuma_status yuma_incentive(uint32_t n, const int64_t *rank, int64_t *incentive);
+YUMA_API YUMA_USED yuma_status yuma_incentive(uint32_t n, const int64_t *rank, int64_t *incentive);
 
 /* ---- section 7: bonds and dividends --------------------------------------------------------------------------------- */
 
 /* bonds_penalty: raw bits, within [0, YUMA_ONE]. weights, clipped: within [0, YUMA_ONE]. result: room for the columns of
  * both; where every entry of clipped stands in weights, as after yuma_clip, that is the entries of weights. */
-YUMA_API yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const yuma_rows *clipped,
+YUMA_API YUMA_USED yuma_status yuma_weights_for_bonds(uint32_t n, const yuma_rows *weights, const yuma_rows *clipped,
                                             int64_t bonds_penalty, yuma_rows *result, void *workspace,
                                             size_t workspace_size);
 
@@ -331,32 +351,32 @@ YUMA_API uint64_t yuma_bonds_cutoff(uint64_t current_block, uint64_t tempo, uint
                                     const uint64_t *last_yuma_step_block);
 
 /* The old bonds B: outdated ones out, then as Yuma 2 or Yuma 3 reads them. old: room for the entries of bonds. */
-YUMA_API yuma_status yuma_old_bonds(uint32_t n, const yuma_stored_rows *bonds, const uint64_t *block_at_registration,
+YUMA_API YUMA_USED yuma_status yuma_old_bonds(uint32_t n, const yuma_stored_rows *bonds, const uint64_t *block_at_registration,
                                     uint64_t cutoff, uint8_t yuma3, yuma_rows *old, void *workspace,
                                     size_t workspace_size);
 
 /* The new bonds D of Yuma 2, in place: weights_for_bonds times the stake of the row, then column_normalize. (Those of
  * Yuma 3 are weights_for_bonds.) Weights and stake: within [0, YUMA_ONE]. */
-YUMA_API yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64_t *active_stake,
+YUMA_API YUMA_USED yuma_status yuma_new_bonds(uint32_t n, yuma_rows *weights_for_bonds, const int64_t *active_stake,
                                     void *workspace, size_t workspace_size);
 
 /* In place. Values: >= 0, and the sum of a column below 2^63. */
-YUMA_API yuma_status yuma_column_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size);
+YUMA_API YUMA_USED yuma_status yuma_column_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size);
 
 /* In place, the bonds to store of Yuma 2: each entry divided by the largest of its column. Values: >= 0. */
-YUMA_API yuma_status yuma_column_max_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size);
+YUMA_API YUMA_USED yuma_status yuma_column_max_normalize(uint32_t n, yuma_rows *matrix, void *workspace, size_t workspace_size);
 
 /* bonds_moving_average: at most 1,000,000 (not checked: above it alpha is negative, as the arithmetic gives it). */
 YUMA_API int64_t yuma_bonds_alpha(uint64_t bonds_moving_average);
 
 /* ema(new, old). alpha and all values: within [0, YUMA_ONE]. ema: room for the entries of both. */
-YUMA_API yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bonds, const yuma_rows *old_bonds,
+YUMA_API YUMA_USED yuma_status yuma_ema(uint32_t n, int64_t alpha, const yuma_rows *new_bonds, const yuma_rows *old_bonds,
                               yuma_rows *ema, void *workspace, size_t workspace_size);
 
 /* Section 9: the selected consensus, which liquid alpha measures against in profile 475 in place of the current one, and
  * which decides whether it runs. previous_consensus: `length` stored proportions, null where they are not known; read where
  * the mode selects them. selected may be consensus. */
-YUMA_API yuma_status yuma_selected_consensus(uint32_t n, const int64_t *consensus, const uint16_t *previous_consensus,
+YUMA_API YUMA_USED yuma_status yuma_selected_consensus(uint32_t n, const int64_t *consensus, const uint16_t *previous_consensus,
                                              uint32_t length, uint8_t liquid_alpha_consensus_mode,
                                              uint16_t bonds_penalty, int64_t *selected);
 
@@ -365,32 +385,32 @@ YUMA_API int64_t yuma_liquid_alpha(int64_t consensus, int64_t weight, int64_t bo
                                    int64_t alpha_high, int64_t steepness);
 
 /* The same, element by element. */
-YUMA_API yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int64_t *weight,
+YUMA_API YUMA_USED yuma_status yuma_liquid_alphas(size_t count, const int64_t *consensus, const int64_t *weight,
                                         const int64_t *bond, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
                                         int64_t *alpha);
 
 /* The liquid EMA. consensus and all values: within [0, YUMA_ONE]; alpha_low, alpha_high, steepness as in
  * yuma_liquid_alpha. ema: room for the entries of weights_for_bonds. */
-YUMA_API yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
+YUMA_API YUMA_USED yuma_status yuma_liquid_ema(uint32_t n, const yuma_rows *weights_for_bonds, const yuma_rows *old_bonds,
                                      const int64_t *consensus, int64_t alpha_low, int64_t alpha_high, int64_t steepness,
                                      yuma_rows *ema, void *workspace, size_t workspace_size);
 
 /* active_stake null: Yuma 2, else Yuma 3. All values: within [0, YUMA_ONE]. */
-YUMA_API yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const int64_t *incentive,
+YUMA_API YUMA_USED yuma_status yuma_dividends(uint32_t n, const yuma_rows *normalized_bonds, const int64_t *incentive,
                                     const int64_t *active_stake, int64_t *dividends);
 
 /* ---- section 8: emission -------------------------------------------------------------------------------------------- */
 
 /* incentive, dividends: >= 0, and the sum of both below 2^63. */
-YUMA_API yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
+YUMA_API YUMA_USED yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
                                    const int64_t *active_stake, uint64_t emission, uint64_t *server_emission,
                                    uint64_t *validator_emission, uint64_t *total_emission);
 
 /* to_u16, element by element. */
-YUMA_API yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored);
+YUMA_API YUMA_USED yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored);
 
 /* The bonds to store: of the rows with a new_permit. uid, value: room for the entries of bonds. */
-YUMA_API yuma_status yuma_store_bonds(uint32_t n, const yuma_rows *bonds, const uint8_t *new_permit, uint32_t *indptr,
+YUMA_API YUMA_USED yuma_status yuma_store_bonds(uint32_t n, const yuma_rows *bonds, const uint8_t *new_permit, uint32_t *indptr,
                                       uint16_t *uid, uint16_t *value);
 
 /* [cffi: to here] */

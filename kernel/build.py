@@ -25,7 +25,7 @@ def declarations() -> str:
     marked = re.search(r"/\* \[cffi: from here.*?\*/(.*)/\* \[cffi: to here\] \*/", header, re.DOTALL)
     if marked is None:
         raise RuntimeError("csrc/yuma.h has lost its cffi marks")
-    return marked[1].replace("YUMA_API ", "")
+    return marked[1].replace("YUMA_API ", "").replace("YUMA_USED ", "")
 
 
 # What the kernel needs whatever CFLAGS and YUMA_KERNEL_CFLAGS say: it stands after them. The kernel computes in doubles,
