@@ -35,6 +35,27 @@ def tests(session: nox.Session, numpy: str, numba: bool) -> None:
     session.run("python", "-m", "pytest", "-q", "--numprocesses=auto", *session.posargs, env={} if numba else {"CI": ""})
 
 
+CLIENTS = {
+    "bittensor-9": (
+        "bittensor==9.12.2",
+        "async-substrate-interface<2",
+    ),  # without the bound two SCALE packages break each other
+    "bittensor-10": ("bittensor>=10,<11",),
+    "bittensor-11": ("bittensor>=11,<12",),
+    "turbobt": ("turbobt",),
+    "async-substrate-interface": ("async-substrate-interface>=2",),
+}
+
+
+@nox.session
+@nox.parametrize("client", list(CLIENTS))
+def clients(session: nox.Session, client: str) -> None:
+    """Subnets read through the clients that people have open, by the real packages."""
+    session.install(*CLIENTS[client])
+    session.install(".[chain]", "pytest>=8", "hypothesis>=6.100")
+    session.run("python", "tests/sdk_clients.py", client)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     session.install(".[docs,numba]")

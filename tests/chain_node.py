@@ -71,6 +71,7 @@ class Node:
 
     def __init__(self, spec: int = 424, layout: Layout | None = None, described: bytes | None = None) -> None:
         self.described = metadata() if described is None else described
+        self.also: list[bytes] = []  # metadata of other versions
         self.layout = layout or (Layout.known() if spec <= LAST else Layout.of_metadata(self.described))
         self.spec = spec
         self.states: dict[int, State] = {}
@@ -130,15 +131,27 @@ class Node:
             found = (state.values.get(bytes.fromhex(key[2:])) for key in keys)
             changes = [[key, None if value is None else "0x" + value.hex()] for key, value in zip(keys, found, strict=True)]
             return [{"block": at, "changes": changes}]
+        if method == "state_getStorage":
+            _, state = self._at(params[1] if len(params) > 1 else None)
+            value = state.values.get(bytes.fromhex(params[0][2:]))
+            return None if value is None else "0x" + value.hex()
         if method == "state_getKeysPaged":
             prefix, count, start, at = params
             _, state = self._at(at)
             keys = sorted("0x" + key.hex() for key in state.values)
             return [key for key in keys if key.startswith(prefix) and (start is None or key > start)][:count]
         if method == "state_call":
-            name, argument, at = params
-            assert name == "SubnetInfoRuntimeApi_get_subnet_state"
-            _, state = self._at(at)
+            name, argument, *rest = params
+            _, state = self._at(rest[0] if rest else None)
+            if name == "Metadata_metadata_versions":
+                return "0x" + vector([data[4] for data in (self.described, *self.also)], "I").hex()
+            if name == "Metadata_metadata_at_version":  # which clients ask for
+                for data in (self.described, *self.also):
+                    if argument == "0x" + u(data[4], 4).hex():
+                        return "0x01" + (compact(len(data)) + data).hex()
+                return "0x00"
+            if name != "SubnetInfoRuntimeApi_get_subnet_state":
+                raise LookupError(-32000, f"Execution failed: Exported method {name} is not found")
             return "0x" + subnet_answer(state, int.from_bytes(bytes.fromhex(argument[2:]), "little")).hex()
         if method == "system_chain":
             return "Bittensor"
