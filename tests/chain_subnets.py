@@ -42,7 +42,7 @@ def stored(snapshot: yk.Snapshot, block: int, spec: int = 424, **rules: Any) -> 
 def subnets(draw: st.DrawFn, spec: int, max_n: int = 8) -> tuple[yk.Snapshot, Stakes, int, int]:
     """A snapshot, its stakes and the weight of TAO, and the factor of the activity cutoff, as a chain can have them."""
     state = draw(sts.states(max_n))
-    rules = draw(sts.hyperparameters(max_n))
+    rules = draw(sts.hyperparameters(max_n, st.just(475 if spec >= 452 else 425)))
     n = state.n
     most = 2**62 // n
     alpha = draw(st.lists(sts.integers(0, most), min_size=n, max_size=n))
@@ -71,8 +71,6 @@ def subnets(draw: st.DrawFn, spec: int, max_n: int = 8) -> tuple[yk.Snapshot, St
         commit_block=commit,
         **late,
     )
-    rules = replace(
-        rules, tempo=tempo, activity_cutoff=cutoff, liquid_alpha_consensus_mode=mode, profile=475 if spec >= 452 else 425
-    )
+    rules = replace(rules, tempo=tempo, activity_cutoff=cutoff, liquid_alpha_consensus_mode=mode)
     emission = draw(sts.integers(0, 2**64 - 1))
     return yk.Snapshot(state, rules, emission), (alpha, tao), weight, factor
