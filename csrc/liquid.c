@@ -86,12 +86,12 @@ static void liquid_alphas_exact(size_t count, const size_t listed[BLOCK], const 
             power[m] = g[listed[k + m]];
         }
         fixed_exp_safe_four(power);
-        for (size_t m = 0; m < some; m++) { /* a power is 0 or more, and clamped below 2^61 */
-            VERIFY_CHECK(power[m] >= 0 && power[m] < (int64_t)1 << 61);
+        for (size_t m = 0; m < some; m++) { /* a power is 0 or more, and below 2^61, or 2^62.2 where it is not clamped */
             if (!clamped && magnitude_of(g[listed[k + m]]) > (uint64_t)(20 * YUMA_ONE)) {
                 power[m] = yuma_exp_or_zero(g[listed[k + m]]);
             }
-            int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)fixed_add(YUMA_ONE, power[m]));
+            VERIFY_CHECK(power[m] >= 0 && power[m] < (clamped ? (int64_t)1 << 61 : (int64_t)5 << 60));
+            int64_t sigmoid = (int64_t)fixed_inverse((uint64_t)(YUMA_ONE + power[m]));
             int64_t a = fixed_add(low, fixed_mul(sigmoid, span));
             alpha[listed[k + m]] = fixed_max(fixed_min(a, high), low); /* in this order: low may be above high, and then is it */
         }

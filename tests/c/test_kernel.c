@@ -844,6 +844,18 @@ static void test_selected_consensus(void) {
     CHECK(yuma_selected_consensus(3, consensus, stored, 3, 3, 0, got) == YUMA_ERROR_RANGE);
 }
 
+/* The exponential of profiles up to 320 at the ends of the law's three cases. */
+static void test_exp_or_zero(void) {
+    const int64_t largest = 89715445397;
+    CHECK(yuma_exp_or_zero(0) == YUMA_ONE && yuma_exp_or_zero(YUMA_ONE) == 11674931200);
+    CHECK(yuma_exp_or_zero(largest) == 4994766200130743759 && yuma_exp_or_zero(-largest) == 3);
+    CHECK(yuma_exp_or_zero(largest + 1) == 0 && yuma_exp_or_zero(-largest - 1) == 0);
+    CHECK(yuma_exp_or_zero(INT64_MAX) == 0 && yuma_exp_or_zero(INT64_MIN) == 0);
+    for (int64_t x = -20 * YUMA_ONE; x <= 20 * YUMA_ONE; x += 1234567891) {
+        CHECK(yuma_exp_or_zero(x) == yuma_exp_safe(x));
+    }
+}
+
 static void test_refusals(void) {
     REFUSED_BY_BOTH(s.state.n = 0, YUMA_ERROR_N);
     REFUSED_BY_BOTH(s.state.n = YUMA_MAX_UIDS + 1, YUMA_ERROR_N);
@@ -938,6 +950,7 @@ int main(int count, char **arguments) {
     test_simulate(YUMA_PROFILE_425);
     test_simulate(YUMA_PROFILE_475);
     test_selected_consensus();
+    test_exp_or_zero();
     test_rows_from_dense();
     test_variants();
     test_available();
