@@ -15,7 +15,8 @@ from chain_subnets import TAO_WEIGHT, Stakes
 
 RATE = 100_000_007
 """Rao of alpha that a block gives the subnet; 18% are the owner's."""
-OWN = ((RATE << 32) - RATE * ((11796 << 32) // 65535)) >> 32
+LEFT = (RATE << 32) - RATE * ((11796 << 32) // 65535)
+OWN = (LEFT // 2 >> 32) + (LEFT - LEFT // 2 >> 32)  # half for miners, half for validators, nothing for the root
 
 
 def halves(total: int, count: int) -> tuple[int, ...]:

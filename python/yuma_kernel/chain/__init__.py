@@ -9,12 +9,14 @@ from yuma_kernel.chain.api import (
     aaudit,
     aforecast,
     anext_epoch,
+    apayout,
     asnapshot,
     asubnet,
     audit,
     forecast,
     from_storage,
     next_epoch,
+    payout,
     snapshot,
     subnet,
 )
@@ -34,6 +36,7 @@ from yuma_kernel.chain.errors import (
 )
 from yuma_kernel.chain.forecast import Change, Forecast
 from yuma_kernel.chain.mechanisms import Subnet, SubnetResult
+from yuma_kernel.chain.payouts import EpochPayout
 from yuma_kernel.chain.schedule import NextEpoch
 from yuma_kernel.chain.transport import NETWORKS
 
@@ -44,6 +47,7 @@ __all__ = [
     "ChainError",
     "Change",
     "ContentError",
+    "EpochPayout",
     "Failure",
     "Forecast",
     "LayoutChanged",
@@ -61,12 +65,14 @@ __all__ = [
     "aaudit",
     "aforecast",
     "anext_epoch",
+    "apayout",
     "asnapshot",
     "asubnet",
     "audit",
     "forecast",
     "from_storage",
     "next_epoch",
+    "payout",
     "snapshot",
     "subnet",
 ]

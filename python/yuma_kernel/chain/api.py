@@ -10,13 +10,14 @@ from typing import Any, Final, overload
 from yuma_kernel.arrays import integer
 from yuma_kernel.chain import audit as audits
 from yuma_kernel.chain import forecast as forecasts
-from yuma_kernel.chain import schedule
+from yuma_kernel.chain import payouts, schedule
 from yuma_kernel.chain.audit import Audit, Audits
 from yuma_kernel.chain.clients import awaited, blocking, layouts_of, name_of
 from yuma_kernel.chain.errors import ContentError, NoSubnet
 from yuma_kernel.chain.forecast import Forecast
 from yuma_kernel.chain.layout import FIRST, LAST, NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import Subnet, emissions
+from yuma_kernel.chain.payouts import EpochPayout
 from yuma_kernel.chain.requests import Flow, Runtime, arun, hex_bytes, read_subnet_state, run
 from yuma_kernel.chain.schedule import NextEpoch
 from yuma_kernel.chain.snapshot import (
@@ -318,6 +319,49 @@ def _epochs_of(value: object, block: int | None) -> tuple[int | None, int, int]:
         last = end - 1 if block is None else min(block, end - 1)
         return last, first, MOST_EPOCHS
     return block, 0, integer("range", value, 1, MOST_EPOCHS)
+
+
+# -- the payout -----------------------------------------------------------------------------------------------------------
+
+
+def _payout_flow(source: object, netuid: int, block: int | None, profile: int | None) -> Flow[EpochPayout]:
+    about = f"yuma_kernel.chain, {name_of(source)}"
+    return payouts.payout(checked_netuid(netuid), checked_block(block), layouts_of(source), profile, about)
+
+
+def payout(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> EpochPayout:
+    """Who is paid what of the epoch of `block`, or (None) of the next one as it is forecast.
+
+    Of a past epoch miners' payments are exact where the audit has no difference; what validators and the root are paid
+    depends on the pools of the epoch's block, and is an estimate by a few rao in a block's part. `notes` say so.
+
+    Raises:
+        ChainError: as in `audit` and `forecast`. InputError: an argument breaks a rule.
+    """
+    with blocking(source, timeout, attempts) as call:
+        return run(_payout_flow(source, netuid, block, profile), call)
+
+
+async def apayout(
+    source: object,
+    netuid: int,
+    block: int | None = None,
+    *,
+    profile: int | None = None,
+    timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
+) -> EpochPayout:
+    """`payout`, awaited."""
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(_payout_flow(source, netuid, block, profile), call)
 
 
 # -- without a node -------------------------------------------------------------------------------------------------------

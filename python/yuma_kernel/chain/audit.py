@@ -14,7 +14,7 @@ import numpy as np
 from yuma_kernel.arrays import U64_MAX, AnyArray
 from yuma_kernel.chain import requests
 from yuma_kernel.chain.errors import ChainError, ContentError
-from yuma_kernel.chain.forecast import added_per_block, extra_keys
+from yuma_kernel.chain.forecast import added, extra_keys
 from yuma_kernel.chain.layout import NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import SubnetResult, combined, emissions, weights
 from yuma_kernel.chain.requests import Flow
@@ -260,6 +260,13 @@ def last_epoch(netuid: int, block: int | None, layouts: dict[str, Layout]) -> Fl
 
 def audit(netuid: int, block: int, layouts: dict[str, Layout], profile: int | None, source: str) -> Flow[Audit]:
     """The flow of an audit of the epoch of `block`."""
+    return (yield from audit_read(netuid, block, layouts, profile, source))[0]
+
+
+def audit_read(
+    netuid: int, block: int, layouts: dict[str, Layout], profile: int | None, source: str
+) -> Flow[tuple[Audit, Reading]]:
+    """The same, and what was read for it: the state before the block."""
     if block < 1:
         raise ContentError("there was no epoch yet", request=None, item=f"LastMechansimStepBlock({netuid})")
     read = yield from reading(netuid, block - 1, None, layouts, lambda where: extra_keys(netuid, where))
@@ -298,8 +305,8 @@ def audit(netuid: int, block: int, layouts: dict[str, Layout], profile: int | No
         changed = [f"the owner changed in this block: the epoch is that of the {whose} one"] if len(owners) > 1 else []
         tried.append(_held(read, seen, corrected, revealed, number, [*notes, *changed]))
         if not tried[-1].differences:
-            return tried[-1]
-    return tried[0]
+            return tried[-1], read
+    return tried[0], read
 
 
 def _reveals(read: Reading) -> bool:
@@ -372,7 +379,7 @@ def _held(
         return emissions(total, read.count, shares, read.version)
 
     pending = sum(read.pending().values())
-    near = min(U64_MAX, pending + added_per_block(read))
+    near = min(U64_MAX, pending + added(read, 1).emission)
     stored = seen.array("Emission", netuid, n).tolist()
     # an emission of 2^32 rao gives the raw shares themselves
     raw = [epoch(s.state, s.hyperparameters, emission=2**32).emission.tolist() for s in given]

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX
+from yuma_kernel.arrays import U64_MAX
 from yuma_kernel.chain.errors import ContentError
 from yuma_kernel.chain.layout import Key, Layout, introduced
 from yuma_kernel.chain.mechanisms import Subnet, SubnetResult, emissions
+from yuma_kernel.chain.payout import PendingEmission, estimate_pending
 from yuma_kernel.chain.requests import Flow
 from yuma_kernel.chain.schedule import NextEpoch, next_epoch_at
 from yuma_kernel.chain.snapshot import Place, Reading, commits, profile_for, reading, snapshots
@@ -115,21 +116,26 @@ class Forecast:
 def extra_keys(netuid: int, where: Place) -> list[Key]:
     """What the estimate of the emission needs beside the snapshot."""
     keys = [Key("SubnetAlphaOutEmission", (netuid,)), Key("SubnetOwnerCut")]
-    if introduced("OwnerCutEnabled", where.runtime.spec_version):
-        keys.append(Key("OwnerCutEnabled", (netuid,)))
-    return keys
+    optional = (item for item in ("OwnerCutEnabled", "RootProp") if introduced(item, where.runtime.spec_version))
+    return [*keys, *(Key(item, (netuid,)) for item in optional)]
 
 
-def added_per_block(read: Reading) -> int:
-    """Rao that a block adds to what is pending, at the rate of the state: the subnet's alpha without the owner's cut.
+def added(read: Reading, blocks: int) -> PendingEmission:
+    """What so many blocks add to what is pending, at the rate of the state: an estimate.
 
-    An estimate: the rate moves with the pools, and where the root does not sell, its part is recycled and not added.
+    The rate and the root's proportion move with the pools of each block; that the root sells is assumed, and a root's
+    proportion that the runtime does not store is taken for 0.
     """
-    stored = read.stored
-    enabled = not stored.keys("OwnerCutEnabled") or bool(stored.value("OwnerCutEnabled", read.netuid))
-    alpha = int(stored.value("SubnetAlphaOutEmission", read.netuid)) << 32
-    cut = (alpha >> 32) * ((int(stored.value("SubnetOwnerCut")) << 32) // U16_MAX) if enabled else 0
-    return max(0, alpha - cut) >> 32
+    stored, netuid = read.stored, read.netuid
+    proportion = int(stored.value("RootProp", netuid)) >> 32 if stored.keys("RootProp") else 0
+    return estimate_pending(
+        int(stored.value("SubnetAlphaOutEmission", netuid)),
+        root_proportion_bits=min(proportion, 2**32),
+        root_sells=True,
+        owner_cut=int(stored.value("SubnetOwnerCut")),
+        owner_cut_enabled=not stored.keys("OwnerCutEnabled") or bool(stored.value("OwnerCutEnabled", netuid)),
+        blocks=blocks,
+    )
 
 
 # -- the forecast ---------------------------------------------------------------------------------------------------------
@@ -137,12 +143,19 @@ def added_per_block(read: Reading) -> int:
 
 def forecast(netuid: int, block: int | None, layouts: dict[str, Layout], profile: int | None, source: str) -> Flow[Forecast]:
     """The flow of a forecast from the state of `block`, None for the best one."""
+    return (yield from forecast_read(netuid, block, layouts, profile, source))[0]
+
+
+def forecast_read(
+    netuid: int, block: int | None, layouts: dict[str, Layout], profile: int | None, source: str
+) -> Flow[tuple[Forecast, Reading]]:
+    """The same, and what was read for it."""
     read = yield from reading(netuid, block, None, layouts, lambda where: extra_keys(netuid, where))
     when = yield from next_epoch_at(netuid, read.where)
     if when.block is None:
         raise ContentError(f"there is no next epoch: {when.reason}", request=read.stored.request, item=f"Tempo({netuid})")
     number, more = profile_for(read.version, profile)
-    rate = added_per_block(read)
+    rate = added(read, 1).emission
     pending = read.pending()
     total = min(U64_MAX, sum(pending.values()) + rate * (when.block - read.block))
 
@@ -159,7 +172,7 @@ def forecast(netuid: int, block: int | None, layouts: dict[str, Layout], profile
     subnet = Subnet(netuid, read.block, found, total)
     changes = tuple(sorted(_changes(read, subnet, when), key=lambda change: KINDS.index(change.kind)))
     result = subnet.epoch()
-    return Forecast(netuid, read.block, when, subnet, result, MappingProxyType(pending), total, rate, changes)
+    return Forecast(netuid, read.block, when, subnet, result, MappingProxyType(pending), total, rate, changes), read
 
 
 def _at(snapshot: Snapshot, block: int) -> Snapshot:

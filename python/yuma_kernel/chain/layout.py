@@ -91,6 +91,7 @@ TABLE: Final[Mapping[str, Entry]] = MappingProxyType(
         "SubnetAlphaOutEmission": _item("u64", _ZERO, _N),
         "SubnetOwnerCut": _item("u16", "142e"),
         "OwnerCutEnabled": _item("bool", "01", _N),
+        "RootProp": _item("u128", "00" * 16, _N),
         # what an epoch stored
         "Active": _item("Vec<bool>", "00", _N),
         "StakeWeight": _item("Vec<u16>", "00", _N),
@@ -103,6 +104,7 @@ TABLE: Final[Mapping[str, Entry]] = MappingProxyType(
         "Owner": _item(_ACCOUNT, "00" * 32, f"Blake2_128Concat:{_ACCOUNT}"),
         "OwnedHotkeys": _item(f"Vec<{_ACCOUNT}>", "00", f"Blake2_128Concat:{_ACCOUNT}"),
         "Delegates": _item("u16", "142e", f"Blake2_128Concat:{_ACCOUNT}"),
+        "CKBurn": _item("u64", _ZERO),
         "ChildkeyTake": _item("u16", "0000", f"Blake2_128Concat:{_ACCOUNT}", _N),
         "TotalHotkeyAlpha": _item("u64", _ZERO, f"Blake2_128Concat:{_ACCOUNT}", _N),
         "ParentKeys": _item(f"Vec<(u64, {_ACCOUNT})>", "00", f"Blake2_128Concat:{_ACCOUNT}", _N),
@@ -135,7 +137,8 @@ _INTRODUCED: Final = {
     "PendingEpochAt": DYNAMIC_TEMPO,
     "SubnetEpochIndex": DYNAMIC_TEMPO,
     "MaxEpochsPerBlock": DYNAMIC_TEMPO,
-    "OwnerCutEnabled": LAST,  # 424 has it, 343 has not
+    "OwnerCutEnabled": LAST,  # 424 has them, 343 has not
+    "RootProp": LAST,
 }
 
 
