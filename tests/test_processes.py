@@ -324,5 +324,13 @@ def test_unavailable(program: str, environment: dict[str, str], words: str) -> N
 def test_import_brings_no_backend() -> None:
     loaded = python("import sys, yuma_kernel; print(*sys.modules)").stdout.split()
     assert "yuma_kernel.stages" in loaded
-    for name in ("numba", "rich", "scipy", "yuma_kernel.kernel._yuma", "yuma_kernel.reference", "yuma_kernel.submission"):
+    for name in (
+        "numba",
+        "rich",
+        "scipy",
+        "yuma_kernel.kernel._yuma",
+        "yuma_kernel.reference",
+        "yuma_kernel.submission",
+        "yuma_kernel.permits",
+    ):
         assert name not in loaded

@@ -20,6 +20,7 @@ from yuma_kernel.weights import weights_to_u16
 if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
+    from yuma_kernel.permits import PermitThreshold, permit_threshold
     from yuma_kernel.submission import Preflight, preflight
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "Hyperparameters",
     "InputError",
     "NewerRuntimeWarning",
+    "PermitThreshold",
     "Preflight",
     "Profile",
     "Simulation",
@@ -46,6 +48,7 @@ __all__ = [
     "epoch",
     "epoch_many",
     "load",
+    "permit_threshold",
     "preflight",
     "profile_of",
     "save",
@@ -57,7 +60,12 @@ __all__ = [
 ]
 
 _ROOMS = ("chain",)
-_QUESTIONS = {"Preflight": "submission", "preflight": "submission"}
+_QUESTIONS = {
+    "PermitThreshold": "permits",
+    "Preflight": "submission",
+    "permit_threshold": "permits",
+    "preflight": "submission",
+}
 """By name, the room of what stands above the kernel; no room has the name of what it is asked for."""
 
 
