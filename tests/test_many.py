@@ -147,7 +147,7 @@ def test_no_more_threads_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None
             raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(many, "_computed", slow)
-    monkeypatch.setattr(many, "_pool", Refusing())
+    monkeypatch.setattr("yuma_kernel.pool._pool", Refusing())
     with ThreadPoolExecutor(1) as pool:
         for _ in range(20):
             assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == expected

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar, cast, overload
 
 from yuma_kernel.arrays import U64_MAX, boolean, each_u64, has_items, integer
 from yuma_kernel.epoch import Backend, computable, load_backend
 from yuma_kernel.errors import InputError
+from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import EpochResult
 from yuma_kernel.types import Hyperparameters, SubnetState
 
 _T = TypeVar("_T")
 
-_MAX_THREADS = 1024
 _BATCH = 16
-
-
-def _available_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS has none
-        return os.cpu_count() or 1
-
-
-_pool: ThreadPoolExecutor | None = None
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)  # a child has none of its parent's threads
-
-
-def _start(work: Callable[[], None], threads: int) -> None:
-    """`work` in so many threads, or in fewer where no more can be started. They stay for the next call: to start one, and to
-    fill memory that is new to the process, takes as long as several epochs."""
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_MAX_THREADS, "yuma-kernel")  # which starts one only where none is idle
-    try:
-        for _ in range(threads):
-            _pool.submit(work)
-    except RuntimeError:  # no more threads in this process, or the interpreter is ending
-        pass
 
 
 def _sequence(name: str, value: object, single: type) -> list[object] | None:
@@ -96,11 +60,11 @@ class _Call:
         self.state, self.hyperparameters, self.emission = state, hyperparameters, emission
 
 
-def _batches(indices: list[int], workers: int) -> deque[list[int]]:
+def _batches(indices: list[int], workers: int) -> list[list[int]]:
     """What a thread takes at a time: one that came back for each epoch would wait for the GIL as often. So small that the
     threads end nearly together."""
-    size = max(1, min(_BATCH, len(indices) // (8 * max(1, workers))))
-    return deque(indices[k : k + size] for k in range(0, len(indices), size))
+    size = max(1, min(_BATCH, len(indices) // (8 * workers)))
+    return [indices[k : k + size] for k in range(0, len(indices), size)]
 
 
 def _computed(backend: Backend, calls: Sequence[_Call], trace: bool) -> Sequence[EpochResult]:
@@ -184,37 +148,18 @@ def epoch_many(
     module = load_backend(backend)
     calls = [_Call(module, index, *arguments) for index, arguments in enumerate(columns)]
     trace, return_errors = boolean("trace", trace), boolean("return_errors", return_errors)
-    workers = _available_cores() if threads is None else integer("threads", threads, 1, _MAX_THREADS)
+    workers = thread_count(threads)
     if not return_errors:
         for call in calls:
             if call.error is not None:
                 raise call.error
     results: list[EpochResult | InputError | None] = [call.error for call in calls]
     good = [index for index, call in enumerate(calls) if call.error is None]
-    workers = min(workers, len(good))
-    batches = _batches(good, workers)
-    expected = len(batches)
-    done: SimpleQueue[BaseException | None] = SimpleQueue()
+    workers = max(1, min(workers, len(good)))
 
-    def work() -> None:
-        while batches:
-            try:
-                batch = batches.popleft()
-            except IndexError:  # another thread was first
-                return
-            try:
-                for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
-                    results[index] = result
-            except BaseException as error:
-                batches.clear()
-                done.put(error)
-            else:
-                done.put(None)
+    def compute(batch: list[int]) -> None:
+        for index, result in zip(batch, _computed(module, [calls[index] for index in batch], trace), strict=True):
+            results[index] = result
 
-    _start(work, workers - 1)
-    work()  # this thread is one of them
-    for _ in range(expected):  # batches and not threads: one may have its turn when nothing is left
-        error = done.get()
-        if error is not None:
-            raise error
+    spread(_batches(good, workers), compute, workers)
     return results  # type: ignore[return-value]
