@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from yuma_kernel.arrays import AnyArray, I64Array
 from yuma_kernel.kernel import native
 from yuma_kernel.kernel._yuma import ffi, lib
+from yuma_kernel.kernel.structs import POINTER, RESULTS, ROWS, STATES, address_of
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import STACKED, Plan, Simulation, finished
 
@@ -23,39 +24,6 @@ LONG_ENTRIES: Final = 2**24
 
 KEPT_BYTES: Final = 2**24
 """Of bonds that are to be kept and not yet copied, those of the epochs of one call."""
-
-_POINTER: Final = np.dtype(f"u{ffi.sizeof('void *')}")
-_ROWS: Final = ("indptr", "uid", "value")
-
-
-def _members(ctype: str, **formats: Any) -> np.dtype[Any]:
-    """Members of a struct as NumPy sees an array of it; two underscores go into a struct in the struct."""
-    return np.dtype(
-        {
-            "names": list(formats),
-            "formats": list(formats.values()),
-            "offsets": [ffi.offsetof(ctype, *name.split("__")) for name in formats],
-            "itemsize": ffi.sizeof(ctype),
-        }
-    )
-
-
-_STATES: Final = _members(
-    "yuma_state",
-    n=np.uint32,
-    owner_uid=np.int32,
-    current_block=np.uint64,
-    last_mechanism_step_block=np.uint64,
-    previous_consensus_length=np.uint32,
-    **{f"{rows}__{part}": _POINTER for rows in ("weights", "bonds") for part in _ROWS},
-    **dict.fromkeys(("total_stake", "last_update", "block_at_registration", "commit_block", "validator_permit"), _POINTER),
-    **dict.fromkeys(("previous_consensus", "last_yuma_step_block"), _POINTER),
-)
-_RESULTS: Final = _members("yuma_result", **dict.fromkeys((*STACKED, *(f"bonds_{part}" for part in _ROWS)), _POINTER))
-
-
-def _address(array: AnyArray) -> int:
-    return int(array.__array_interface__["data"][0])
 
 
 def _stacked(epochs: int, n: int) -> dict[str, AnyArray]:
@@ -81,13 +49,13 @@ class _Bonds:
         }
 
     def addresses(self, epochs: I64Array) -> dict[str, AnyArray]:
-        return {part: _address(every) + epochs % self.turns * every.strides[0] for part, every in self.parts.items()}
+        return {part: address_of(every) + epochs % self.turns * every.strides[0] for part, every in self.parts.items()}
 
     def entries(self, epoch: int) -> int:
         return int(self.parts["indptr"][epoch % self.turns, -1])
 
     def rows(self, epoch: int) -> SparseRows:
-        indptr, uid, value = (self.parts[part][epoch % self.turns] for part in _ROWS)
+        indptr, uid, value = (self.parts[part][epoch % self.turns] for part in ROWS)
         entries = self.entries(epoch)
         return SparseRows._trusted(indptr, uid[:entries], value[:entries])
 
@@ -121,11 +89,11 @@ class Run:
         self.last_permit = self.last_consensus = 0  # where they are, of the epoch before the chunk
 
         self.states, self.results = ffi.new("yuma_state[]", self.chunk), ffi.new("yuma_result[]", self.chunk)
-        self.given = np.frombuffer(ffi.buffer(self.states), _STATES)
-        self.taken = np.frombuffer(ffi.buffer(self.results), _RESULTS)
+        self.given = np.frombuffer(ffi.buffer(self.states), STATES)
+        self.taken = np.frombuffer(ffi.buffer(self.results), RESULTS)
         self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", self.chunk), ffi.new("uint64_t[]", self.chunk)
         self.done = ffi.new("uint32_t *")
-        self.weights = {part: np.array([_address(getattr(rows, part)) for rows in plan.weights], _POINTER) for part in _ROWS}
+        self.weights = {part: np.array([address_of(getattr(rows, part)) for rows in plan.weights], POINTER) for part in ROWS}
         steps = plan.last_yuma_step_block
         self.yuma_steps = None if steps[0] is None else np.array(steps, np.uint64)
         self.scalars = {name: np.array(items, np.uint64) for name, items in plan.scalars.items()}
@@ -164,11 +132,11 @@ class Run:
             if stack is None:
                 self.given[name][part_of] = 0
             else:
-                self.given[name][part_of] = _address(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
+                self.given[name][part_of] = address_of(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
         self.given["previous_consensus"][part_of] = 0
         steps = self.yuma_steps
         if steps is not None:
-            self.given["last_yuma_step_block"][part_of] = _address(steps) + (epochs * 8 if steps.size > 1 else 0)
+            self.given["last_yuma_step_block"][part_of] = address_of(steps) + (epochs * 8 if steps.size > 1 else 0)
         begin, end = int(epochs[0]), int(epochs[-1]) + 1
         if len(plan.hyperparameters) > 1:
             self.rules[0:count] = self.held[begin:end]
@@ -178,7 +146,7 @@ class Run:
         for name in STACKED:
             stack, other = self.stacked[name], self.unkept[name]
             self.taken[name][part_of] = np.where(
-                kept, _address(stack) + row * stack.strides[0], _address(other) + epochs % 2 * other.strides[0]
+                kept, address_of(stack) + row * stack.strides[0], address_of(other) + epochs % 2 * other.strides[0]
             )
         self._place_bonds(epochs, 0)
 
@@ -191,8 +159,8 @@ class Run:
         if there is one."""
         plan = self.plan
         if epoch == 0:
-            bonds = {part: _address(getattr(plan.state.bonds, part)) for part in _ROWS}
-            permit = _address(plan.state.validator_permit)
+            bonds = {part: address_of(getattr(plan.state.bonds, part)) for part in ROWS}
+            permit = address_of(plan.state.validator_permit)
             first = native._given(plan.state).struct
             self.given["previous_consensus"][at] = int(ffi.cast("uintptr_t", first.previous_consensus))
             self.given["previous_consensus_length"][at] = first.previous_consensus_length

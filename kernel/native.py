@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from yuma_kernel.results import TRACED_ARRAYS, TRACED_ROWS, EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.variants import Chunk
+from yuma_kernel.variants import Plan as Variants
 
 _thread = threading.local()
 
@@ -335,8 +337,8 @@ def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[Ep
     _thread.batch = kept
     room = size = 0
     held = [_hyperparameters(hyperparameters) for _, hyperparameters, _ in calls]
-    for k, (state, _, emission) in enumerate(calls):
-        given = _given(state)
+    states_held = [_given(state) for state, _, _ in calls]  # for as long: where threads make one at once, the last is kept
+    for k, (given, (_, _, emission)) in enumerate(zip(states_held, calls, strict=True)):
         if k == len(kept):
             kept.append(_Outputs(given.n, given.room))
         elif kept[k].n != given.n or kept[k].room < given.room:
@@ -380,6 +382,13 @@ def simulate(plan: Plan) -> Simulation:
     from yuma_kernel.kernel.consecutive import Run  # it needs this module
 
     return Run(plan).finish()
+
+
+def variants(plan: Variants) -> Callable[[Chunk], None]:
+    """Variants of one subnet, many in a call of the kernel."""
+    from yuma_kernel.kernel.variants import Run  # it needs this module
+
+    return Run(plan)
 
 
 # -- the stages, under the names and with the arguments of yuma_kernel.epoch.Backend ---------------------------------------

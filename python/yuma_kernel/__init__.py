@@ -15,6 +15,7 @@ from yuma_kernel.simulation import Simulation, simulate
 from yuma_kernel.snapshot import Snapshot, load, save
 from yuma_kernel.stake import stake_from_rao, total_stake_bits
 from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.variants import Variants, variants
 from yuma_kernel.weights import weights_to_u16
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "SparseRows",
     "SubnetState",
     "UnsupportedProfile",
+    "Variants",
     "epoch",
     "epoch_many",
     "load",
@@ -56,6 +58,7 @@ __all__ = [
     "stages",
     "stake_from_rao",
     "total_stake_bits",
+    "variants",
     "weights_to_u16",
 ]
 

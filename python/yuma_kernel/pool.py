@@ -57,10 +57,10 @@ def spread(
 ) -> None:
     """`work` on every batch, in at most so many threads, of which this is one.
 
-    `batches` is iterated in this thread alone, no more than two batches a thread ahead of what is computed; so what it raises
-    for a batch comes before anything of a later one. This thread computes too, where the others have enough to do. `finished`
-    is called in this thread, with each batch that is done, as it finds time. Whatever raises ends the whole, after the batches
-    that are being computed: when this returns, or raises, no other thread works on any.
+    `batches` is iterated in this thread alone, no more than two batches a thread ahead of what is computed, so that what it
+    raises is raised whatever the others do. This thread computes too, where the others have enough to do. `finished` is
+    called in this thread, with each batch that is done, as it finds time. Whatever raises ends the whole, after the batches
+    that are just being computed: when this returns, or raises, no other thread works on any.
     """
     tasks: SimpleQueue[_T | None] = SimpleQueue()
     done: SimpleQueue[tuple[_T, BaseException | None]] = SimpleQueue()
