@@ -208,6 +208,11 @@ def _write(path: object, snapshot: object) -> Any:
     return yk.load(path)  # type: ignore[arg-type]
 
 
+def stacked(value: Any, span: tuple[int, int] = U64) -> Argument:
+    """Three of them, where one alone is held."""
+    return Argument("integers", np.stack([np.asarray(value, getattr(value, "dtype", np.uint64))] * 3), span, True, False)
+
+
 @cache
 def calls() -> tuple[Call, ...]:
     """All of them; those that take a backend take it as an argument."""
@@ -285,6 +290,30 @@ def calls() -> tuple[Call, ...]:
                 "emission": integers(10**9),
                 "every": integers(2, (1, 2**31 - 1)),
                 "bonds": Argument("booleans", True),
+                "backend": backend,
+            },
+        ),
+        "variants": (
+            yk.variants,
+            {
+                "state": Argument("other", state),
+                "hyperparameters": Argument("other", [LIQUID] * 3),
+                "weights": Argument("integers", np.stack([weights.to_dense()[:2]] * 3), U16, optional=True, shaped=False),
+                "uids": Argument("integers", np.array([1, 0], np.uint16), (0, N - 1), shaped=False),
+                "bonds": Argument("other", [state.bonds, weights, state.bonds], optional=True),
+                "total_stake": stacked(state.total_stake),
+                "last_update": stacked(state.last_update),
+                "block_at_registration": stacked(state.block_at_registration),
+                "commit_block": stacked(state.commit_block),
+                "validator_permit": replace(stacked(state.validator_permit), kind="booleans"),
+                "previous_consensus": stacked(state.previous_consensus, U16),
+                "current_block": stacked(state.current_block),
+                "last_mechanism_step_block": stacked(state.last_mechanism_step_block),
+                "last_yuma_step_block": stacked(state.last_yuma_step_block),
+                "emission": replace(stacked(10**9), optional=False),
+                "count": integers(3, (3, 3), optional=True),
+                "outputs": Argument("other", ["incentive", "bonds", "emission"], optional=True),
+                "threads": integers(2, (1, 1024), optional=True),
                 "backend": backend,
             },
         ),

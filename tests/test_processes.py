@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,32 +152,40 @@ def test_epoch_many_after_fork() -> None:
 
 
 def test_two_threads_that_meet_at_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each makes C's view of the hyperparameters; the one that comes last replaces the other's, which is just being used."""
+    """Each makes C's view of the inputs; the one that comes last replaces the other's, which is just being used."""
     native = pytest.importorskip("yuma_kernel.kernel.native")
     consecutive = pytest.importorskip("yuma_kernel.kernel.consecutive")
+    side_by_side = pytest.importorskip("yuma_kernel.kernel.variants")
     state, lib = some_sizes()[3], native.lib
     used: list[bool] = []
 
     class Replaced:
-        """The kernel; the hyperparameters of a call are replaced right before it."""
+        """The kernel; the hyperparameters of a call are replaced right before it, and so is its state."""
 
         def __getattr__(self, name: str) -> Any:
-            if name in ("yuma_epoch", "yuma_simulate"):
-                view = weakref.ref(rules._native)
+            if name in ("yuma_epoch", "yuma_simulate", "yuma_variants"):
+                views = [weakref.ref(rules._native)] + [weakref.ref(state._native)] * of_state
                 object.__setattr__(rules, "_native", native.ffi.new("yuma_hyperparameters *"))
-                used.append(view() is not None)
+                object.__setattr__(state, "_native", native._Given(state))
+                used.append(all(view() is not None for view in views))
             return getattr(lib, name)
 
-    for module in (native, consecutive):
+    for module in (native, consecutive, side_by_side):
         monkeypatch.setattr(module, "lib", Replaced())
-    for compute in (
-        lambda h: yk.epoch_many([state], h, threads=1, backend="c"),
-        lambda h: yk.simulate(state, h, epochs=2, backend="c"),
-        lambda h: yk.simulate(state, [h] * 2, epochs=2, backend="c"),
-    ):
-        rules = yk.Hyperparameters()
+    weights = np.ones((2, 1, state.n), np.uint16)
+    calls: list[tuple[bool, Callable[[yk.Hyperparameters], object]]] = [
+        (True, lambda h: yk.epoch_many([state], h, threads=1, backend="c")),
+        (False, lambda h: yk.simulate(state, h, epochs=2, backend="c")),
+        (False, lambda h: yk.simulate(state, [h] * 2, epochs=2, backend="c")),
+        (True, lambda h: yk.variants(state, h, count=2, threads=1, backend="c")),
+        (True, lambda h: yk.variants(state, [h] * 2, threads=1, backend="c")),
+        (True, lambda h: yk.variants(state, h, weights=weights, uids=[2], threads=1, backend="c")),
+    ]
+    for whole, compute in calls:
+        of_state, rules = whole, yk.Hyperparameters()
+        state = replace(state)
         compute(rules)
-    assert used == [True] * 3
+    assert used == [True] * len(calls)
 
 
 AT_EXIT = """

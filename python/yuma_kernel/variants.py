@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
@@ -33,25 +34,10 @@ STACKED: Final = tuple(name for name in OUTPUTS if name != "bonds")
 Progress = Callable[[int, int | None], object]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Variants(_Value):
-    """What each of k variants stored, of the outputs that were asked for; each is an attribute too.
+class _Outputs(_Value):
+    """The outputs of `Variants` under their names."""
 
-    Attributes:
-        n: the number of uids.
-        arrays: by the name of an output, in the order of `OUTPUTS`: of each variant a row.
-            active, validator_permit: bool[k, n].
-            stake_weight, consensus, validator_trust, incentive, dividends: uint16[k, n], proportions, 65535 for 1.
-            server_emission, validator_emission, emission: uint64[k, n], rao.
-        bonds: of each variant the bonds that it stored.
-    """
-
-    n: int
-    count: int
-    arrays: Mapping[str, AnyArray]
-    stored_bonds: tuple[SparseRows, ...] | None = None
-
-    if TYPE_CHECKING:  # found in `arrays`
+    if TYPE_CHECKING:  # found in `Variants.arrays`
         active: BoolArray
         stake_weight: U16Array
         validator_permit: BoolArray
@@ -73,6 +59,25 @@ class Variants(_Value):
             if name in self.arrays:
                 return self.arrays[name]
             raise AttributeError(f"{name} was not asked for: outputs were {', '.join(self.outputs) or 'none'}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Variants(_Outputs):
+    """What each of k variants stored, of the outputs that were asked for; each is an attribute too.
+
+    Attributes:
+        n: the number of uids.
+        arrays: by the name of an output, in the order of `OUTPUTS`: of each variant a row.
+            active, validator_permit: bool[k, n].
+            stake_weight, consensus, validator_trust, incentive, dividends: uint16[k, n], proportions, 65535 for 1.
+            server_emission, validator_emission, emission: uint64[k, n], rao.
+        bonds: of each variant the bonds that it stored.
+    """
+
+    n: int
+    count: int
+    arrays: Mapping[str, AnyArray]
+    stored_bonds: tuple[SparseRows, ...] | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -109,7 +114,7 @@ class Variants(_Value):
             ImportError: pandas is not installed.
         """
         try:
-            import pandas
+            pandas = importlib.import_module("pandas")
         except ImportError as error:
             raise ImportError("Variants.to_frame needs pandas: pip install pandas") from error
         index = pandas.MultiIndex.from_product([range(self.count), range(self.n)], names=["variant", "uid"])
@@ -161,8 +166,6 @@ class Chunk:
 class _Kind(Protocol):
     """How one argument is read."""
 
-    name: str
-
     def stacked(self, value: Any) -> bool:
         """Whether it is of several variants, and not of one."""
 
@@ -189,7 +192,7 @@ def _depth(value: Any) -> int:
             return depth
         value = value[0]
     try:
-        return depth + np.ndim(value)
+        return depth + np.asarray(value).ndim
     except Exception:  # whatever a foreign value raises: it is told what it should be where it is read
         return depth
 
@@ -218,10 +221,11 @@ class _Arrays:
         return array(self.name, value, self.dtype, (count, *self.shape))
 
     def opened(self, value: Any) -> Any:
-        if not isinstance(value, np.ndarray):
+        if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
             return self._read(value, None)
-        self._read(value[:0], 0)
-        return value
+        plain = np.asarray(value)
+        self._read(plain[:0], 0)
+        return plain
 
     def own(self, value: Any) -> Any:
         return array(self.name, value, self.dtype, self.shape)
@@ -328,11 +332,9 @@ class _Weights:
             return self.sparse.piece(stack, first, stable)
         if stack.dtype != np.uint16 or not stack.dtype.isnative:
             stack, stable = self.dense.piece(stack, first, stable), True
-        elif type(stack) is not np.ndarray:
-            stack = np.asarray(stack)
         if self.order is not None:
             return np.ascontiguousarray(stack[:, self.order])  # which NumPy lays out as it likes
-        return np.ascontiguousarray(stack) if stable else np.array(stack, order="C")
+        return np.require(stack, requirements=["C", "A"]) if stable else np.array(stack, order="C")
 
 
 @dataclass(frozen=True)
@@ -415,13 +417,16 @@ class _Stream:
                 value = self.pending.pop() if self.pending else next(self.values)
             except StopIteration:
                 break
-            try:
-                if self.kind.stacked(value):
-                    if singles:
-                        self.pending.append(value)
-                        break
+            if self.kind.stacked(value):
+                if singles:
+                    self.pending.append(value)
+                    break
+                try:
                     self.stack, self.at, self.stable = self.kind.opened(value), 0, False
-                    return True
+                except InputError as error:
+                    raise _moved(error, first) from None
+                return True
+            try:
                 single = self.kind.own(value)
             except InputError as error:
                 raise type(error)(error.field, error.rule, _front(first + len(singles), error.index)) from None
@@ -631,7 +636,7 @@ def variants(
         held["weights"] = _held_rows(state, rows_of, kinds["weights"], held["weights"])
     amount = integer("emission", held.pop("emission"), 0, 2**64 - 1) if "emission" in held else 0
     rules = held.pop("hyperparameters", None)
-    base = replace(state, **held)
+    base = replace(state, **held) if held else state
     if rules is not None:
         kinds["hyperparameters"].own(rules)
     total = _total(sources, count)
