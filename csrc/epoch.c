@@ -83,29 +83,10 @@ static yuma_status check_scalars(const yuma_state *state, const yuma_hyperparame
     return YUMA_OK;
 }
 
-static yuma_status check_rows(uint32_t n, const yuma_stored_rows *rows) {
-    uint64_t seen[(YUMA_MAX_UIDS + 64) / 64] = {0}; /* a bit a uid; those of a row are taken back after it */
-    REQUIRE(rows->indptr[0] == 0, YUMA_ERROR_INDPTR);
-    for (uint32_t i = 0; i < n; i++) {
-        REQUIRE(rows->indptr[i] <= rows->indptr[i + 1], YUMA_ERROR_INDPTR);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t k = rows->indptr[i]; k < rows->indptr[i + 1]; k++) {
-            uint16_t j = rows->uid[k];
-            REQUIRE(j < n && (seen[j / 64u] >> (j % 64u) & 1) == 0, YUMA_ERROR_UID);
-            seen[j / 64u] |= (uint64_t)1 << (j % 64u);
-        }
-        for (uint32_t k = rows->indptr[i]; k < rows->indptr[i + 1]; k++) {
-            seen[rows->uid[k] / 64u] = 0;
-        }
-    }
-    return YUMA_OK;
-}
-
 yuma_status yuma_check(const yuma_state *state, const yuma_hyperparameters *hyperparameters) {
     TRY(check_scalars(state, hyperparameters));
-    TRY(check_rows(state->n, &state->weights));
-    TRY(check_rows(state->n, &state->bonds));
+    TRY(yuma_check_rows(state->n, state->weights.indptr[state->n], state->weights.indptr, state->weights.uid));
+    TRY(yuma_check_rows(state->n, state->bonds.indptr[state->n], state->bonds.indptr, state->bonds.uid));
     wide sum = {0, 0};
     for (uint32_t i = 0; i < state->n; i++) {
         wide total = {state->total_stake[2 * i + 1], state->total_stake[2 * i]};

@@ -1,7 +1,43 @@
-/* Rows out of dense matrices, and epochs over many of them. */
+/* Whether rows are well formed, rows out of dense matrices, and epochs over many of them. */
 #include "stages.h"
 
 enum { BLOCK = 32 };
+
+/* Whether uid[0..count) ascend; all of them are looked at, by which compilers vectorize. */
+static int ascend(uint32_t count, const uint16_t *uid) {
+    uint16_t falls = 0;
+    for (uint32_t k = 1; k < count; k++) {
+        falls = (uint16_t)(falls | (uid[k] <= uid[k - 1]));
+    }
+    return !falls;
+}
+
+yuma_status yuma_check_rows(uint32_t n, uint32_t entries, const uint32_t *indptr, const uint16_t *uid) {
+    REQUIRE_N(n);
+    REQUIRE(indptr != NULL && (entries == 0 || uid != NULL), YUMA_ERROR_NULL);
+    REQUIRE(indptr[0] == 0 && indptr[n] == entries, YUMA_ERROR_INDPTR);
+    for (uint32_t i = 0; i < n; i++) {
+        REQUIRE(indptr[i] <= indptr[i + 1], YUMA_ERROR_INDPTR);
+    }
+    uint64_t seen[(YUMA_MAX_UIDS + 64) / 64] = {0}; /* a bit a uid; those of a row are taken back after it */
+    for (uint32_t i = 0; i < n; i++) {
+        const uint16_t *row = entries == 0 ? NULL : uid + indptr[i];
+        uint32_t count = indptr[i + 1] - indptr[i];
+        if (count == 0 || ascend(count, row)) { /* none twice, and the last is the largest */
+            REQUIRE(count == 0 || row[count - 1] < n, YUMA_ERROR_UID);
+            continue;
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            uint16_t j = row[k];
+            REQUIRE(j < n && (seen[j / 64u] >> (j % 64u) & 1) == 0, YUMA_ERROR_UID);
+            seen[j / 64u] |= (uint64_t)1 << (j % 64u);
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            seen[row[k] / 64u] = 0;
+        }
+    }
+    return YUMA_OK;
+}
 
 /* The entries of a dense row that are not 0; how many they are. An entry is written before it is known whether it stays, where
  * the next one goes: no more than n are written, and each entry of the row is read once, so that a row that changes meanwhile
@@ -9,10 +45,14 @@ enum { BLOCK = 32 };
 static uint32_t sparse_row(uint32_t n, const uint16_t *row, uint16_t *uid, uint16_t *value) {
     uint32_t kept = 0, j = 0;
     for (; j + BLOCK <= n; j += BLOCK) {
-        uint16_t block[BLOCK], zeros = 0;
+        uint16_t block[BLOCK], zeros = 0, any = 0;
         memcpy(block, row + j, sizeof block);
         for (uint32_t k = 0; k < BLOCK; k++) {
             zeros = (uint16_t)(zeros | (block[k] == 0));
+            any |= block[k];
+        }
+        if (!any) { /* most blocks of a matrix whose miners have no rows */
+            continue;
         }
         if (!zeros) { /* most blocks of a row that somebody has set */
             uint16_t *at = uid + kept; /* by which compilers see a range that does not wrap, and vectorize */

@@ -99,7 +99,7 @@ typedef enum {
     YUMA_ERROR_PROFILE,   /* a profile that is not computed here */
     YUMA_ERROR_OWNER,     /* an owner that is neither YUMA_NO_OWNER nor below n */
     YUMA_ERROR_RANGE,     /* a scalar outside the range stated for it */
-    YUMA_ERROR_INDPTR,    /* indptr does not start at 0, or decreases */
+    YUMA_ERROR_INDPTR,    /* indptr does not start at 0, decreases, or does not end at the entries */
     YUMA_ERROR_UID,       /* a uid not below n, or twice in a row */
     YUMA_ERROR_STAKE,     /* a negative stake, or a sum that leaves I64F64 */
     YUMA_ERROR_ROOM,      /* no room for the bonds of an epoch */
@@ -259,6 +259,9 @@ YUMA_API YUMA_USED yuma_status yuma_check(const yuma_state *state, const yuma_hy
  * is another, and a caller that was compiled with another number has to be compiled again: whoever links a library that he did
  * not build compares yuma_abi() with YUMA_ABI, and calls nothing else where they differ. */
 YUMA_API uint32_t yuma_abi(void);
+
+/* Whether these are n well-formed rows of so many entries; indptr must be readable for n + 1, uid for entries. */
+YUMA_API yuma_status yuma_check_rows(uint32_t n, uint32_t entries, const uint32_t *indptr, const uint16_t *uid);
 
 /* A short text for a status; never null. */
 YUMA_API const char *yuma_status_text(yuma_status status);

@@ -237,6 +237,11 @@ def calls() -> tuple[Call, ...]:
         ),
         "from_rows": (yk.SparseRows.from_rows, {"rows": Argument("other", rows)}),
         "from_dense": (yk.SparseRows.from_dense, {"matrix": integers(dense, U16), "dtype": Argument("other", np.uint16)}),
+        "from_dense uids": (
+            yk.SparseRows.from_dense,
+            {"matrix": integers(dense[[4, 0, 2]], U16), "uids": integers(np.array([4, 0, 2]), (0, N - 1))},
+        ),
+        "with_values": (weights.with_values, {"values": integers(np.array(weights.value), U16)}),
         "from_csr": (yk.SparseRows.from_csr, {"matrix": Argument("other", csr)}),
         "empty": (yk.SparseRows.empty, {"n": integers(5, (1, yk.MAX_UIDS))}),
         "stake_from_rao": (yk.stake_from_rao, {"stake": integers(np.array([0, 5, 2**63 - 1]), RAW)}),

@@ -13,6 +13,7 @@ from yuma_kernel.errors import Index, InputError, shown
 MAX_UIDS: Final = 32767
 U16_MAX: Final = 2**16 - 1
 U64_MAX: Final = 2**64 - 1
+MASKED: Final = "masked arrays are not taken: fill or drop the masked entries first"
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 U16Array: TypeAlias = npt.NDArray[np.uint16]
@@ -71,6 +72,16 @@ def integer(name: str, value: object, low: int, high: int, index: Index = None) 
     return exact
 
 
+def integers(items: list[Any] | tuple[Any, ...]) -> I64Array | None:
+    """int64 where every item is a plain int that fits; None otherwise, whatever they are."""
+    if list(map(type, items)).count(int) != len(items):
+        return None
+    try:
+        return np.fromiter(items, np.int64, len(items))
+    except OverflowError:
+        return None
+
+
 def boolean(name: str, value: object, index: Index = None) -> bool:
     """`value` as a bool; the integers 0 and 1 are taken, nothing else is."""
     if value is True or value is False:
@@ -95,9 +106,17 @@ def _index(at: tuple[int, ...]) -> Any:
 
 def _source(name: str, value: object) -> AnyArray:
     """An ndarray that holds exactly what the caller gave: NumPy alone would read [2**63, -1] as floats."""
+    if type(value) is np.ndarray:
+        return value
+    if type(value) in (list, tuple):
+        exact = integers(tuple(cast("Iterable[object]", value)))
+        if exact is not None:
+            return exact
+    elif hasattr(value, "indptr"):  # SparseRows, which would be a dense matrix, and those of SciPy, which would be none
+        raise InputError(name, f"expected an array, got {type(value).__name__}")
     parts = value if isinstance(value, (list, tuple)) else [value]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
-        raise InputError(name, "masked arrays are not taken: fill or drop the masked entries first")
+        raise InputError(name, MASKED)
     deepest, depth = value, 0
     while isinstance(deepest, (list, tuple)) and deepest:
         deepest, depth = deepest[0], depth + 1

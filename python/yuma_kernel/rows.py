@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import InitVar, dataclass
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import cache
+from itertools import accumulate, chain, compress, pairwise
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import MAX_UIDS, AnyArray, I64Array, U16Array, U32Array, array, freeze, integer
+from yuma_kernel.arrays import MASKED, MAX_UIDS, AnyArray, I64Array, U16Array, U32Array, array, freeze, integer, integers
 from yuma_kernel.errors import Index, InputError, shown
 from yuma_kernel.values import _Value
+
+U32_MAX: Final = 2**32 - 1
 
 _U = TypeVar("_U")
 
@@ -22,6 +26,179 @@ def _items(rows: Iterable[_U], what: str, index: Index = None) -> Iterator[_U]:
         return iter(rows)
     except TypeError:
         raise InputError("rows", f"expected {what}, got {type(rows).__name__}", index) from None
+
+
+_Columns = tuple[list[int], list[Any], list[Any]]
+"""How many entries each row has; of those that have any, the uids, and the values: sequences of which no more is known."""
+
+
+def _array_columns(rows: list[Any]) -> _Columns | None:
+    """Of rows that all are two arrays of one dimension, or empty; None for any others."""
+    kinds = list(map(type, rows))
+    if kinds.count(tuple) + kinds.count(list) != len(rows):
+        return None
+    sizes = list(map(len, rows))
+    if 2 * sizes.count(2) != sum(sizes):
+        return None
+    flat = list(chain.from_iterable(rows))
+    if list(map(type, flat)).count(np.ndarray) != len(flat):
+        return None
+    if list in kinds and list in map(type, compress(rows, sizes)):
+        return None  # of which a row of two arrays would be two pairs
+    if len(flat) < 2 * len(rows):  # those that are empty as if they were two arrays too
+        each = iter(flat)
+        flat = [next(each) if size else _NOTHING for size in sizes for _ in range(2)]
+    try:
+        lengths = list(map(len, flat))
+    except TypeError:  # an array of no dimension
+        return None
+    if lengths[::2] != lengths[1::2]:
+        at = next(i for i in range(len(rows)) if lengths[2 * i] != lengths[2 * i + 1])
+        raise _unequal(flat[2 * at], flat[2 * at + 1], at)
+    uids, values = (list(compress(flat[k::2], lengths[k::2])) for k in (0, 1))
+    if list(map(_NDIM, uids)).count(1) + list(map(_NDIM, values)).count(1) != len(uids) + len(values):
+        return None
+    return lengths[::2], uids, values
+
+
+_NDIM = attrgetter("ndim")
+_DTYPE = attrgetter("dtype")
+_NOTHING = np.empty(0, np.uint16)
+
+
+def _unequal(uids: AnyArray, values: AnyArray, i: int) -> InputError:
+    return InputError("rows", f"expected as many uids as values, got {list(uids.shape)} and {list(values.shape)}", i)
+
+
+def _any_columns(rows: list[Any]) -> _Columns:
+    lengths: list[int] = []
+    uids: list[Any] = []
+    values: list[Any] = []
+    for i, row in enumerate(rows):
+        if type(row) is list and not row:
+            lengths.append(0)
+            continue
+        own, their = _columns(row, i)
+        lengths.append(len(own))
+        if len(own):
+            uids.append(own)
+            values.append(their)
+    return lengths, uids, values
+
+
+def _columns(row: Any, i: int) -> tuple[Any, Any]:
+    """The uids and the values of row `i`, two sequences of one length; those of plain ints alone as int64."""
+    if isinstance(row, tuple) and len(row) == 2 and isinstance(row[0], np.ndarray) and isinstance(row[1], np.ndarray):
+        uids, values = row
+        if isinstance(uids, np.ma.MaskedArray) or isinstance(values, np.ma.MaskedArray):
+            raise InputError("rows", MASKED, i)
+        if uids.ndim != 1 or uids.shape != values.shape:
+            raise _unequal(uids, values, i)
+        return np.array(uids), np.array(values)
+    if isinstance(row, Mapping):
+        return _halves([*row, *row.values()])
+    pairs = row if type(row) is list else list(_items(row, "a sequence of pairs (uid, value)", i))
+    kinds = list(map(type, pairs))
+    if len(pairs) in (kinds.count(tuple), kinds.count(list)):
+        try:
+            by_uid = dict(pairs)  # checks that they are pairs, and takes them apart as fast as anything does
+        except (TypeError, ValueError):
+            by_uid = {}
+        if len(by_uid) == len(pairs):
+            return _halves([*by_uid, *by_uid.values()])
+    uid_column: list[Any] = []
+    value_column: list[Any] = []
+    for k, pair in enumerate(pairs):
+        try:
+            uid, value = cast(Any, ()) if isinstance(pair, (Set, Mapping)) else pair  # those have no order
+        except (TypeError, ValueError):
+            raise InputError("rows", f"expected a pair (uid, value), got {shown(pair)}", (i, k)) from None
+        uid_column.append(uid)
+        value_column.append(value)
+    return uid_column, value_column
+
+
+def _halves(both: list[Any]) -> tuple[Any, Any]:
+    exact = integers(both)
+    columns: Any = both if exact is None else exact
+    return columns[: len(both) // 2], columns[len(both) // 2 :]
+
+
+def _joined(name: str, parts: list[Any], dtype: np.dtype[Any]) -> AnyArray:
+    """One column of all rows; in `dtype` and checked, or of integers that are still to be."""
+    if not parts:
+        return np.empty(0, dtype)
+    if list(map(type, parts)).count(np.ndarray) == len(parts):
+        dtypes = list(map(_DTYPE, parts))
+        if dtypes[0].kind in "iu" and dtypes.count(dtypes[0]) == len(dtypes):
+            return np.concatenate(parts)
+    plain = (part.tolist() if isinstance(part, np.ndarray) and part.dtype.kind in "iu" else part for part in parts)
+    return array(name, list(chain.from_iterable(plain)), dtype, (None,))
+
+
+@cache
+def _kernel() -> tuple[Any, Any] | None:
+    """The C kernel, which knows of no module here, as cffi gives it; None where it cannot be loaded."""
+    try:
+        from yuma_kernel.kernel._yuma import ffi, lib
+    except ImportError:
+        return None
+    return ffi, lib
+
+
+def _well_formed(n: int, indptr: U32Array, uid: U16Array) -> bool:
+    """Whether they are n well-formed rows; False also where there is nothing fast to tell it."""
+    kernel = _kernel()
+    if kernel is None or uid.size > U32_MAX:
+        return False
+    ffi, lib = kernel
+    ends, uids = ffi.from_buffer("uint32_t[]", indptr), ffi.from_buffer("uint16_t[]", uid)
+    return bool(lib.yuma_check_rows(n, uid.size, ends, uids) == lib.YUMA_OK)
+
+
+def _matrix(matrix: object, dtype: np.dtype[Any]) -> AnyArray:
+    """A dense matrix in dtype: the caller's own memory where that has the form, and else a copy of it."""
+    if type(matrix) is np.ndarray and matrix.dtype == dtype and matrix.ndim == 2 and matrix.flags.c_contiguous:
+        return matrix[...]
+    try:
+        return array("matrix", matrix, dtype, (None, None))
+    except InputError as error:
+        if error.rule.startswith("expected a whole number"):
+            raise InputError("matrix", f"{error.rule}: {_WHOLE}", error.index) from None
+        raise
+
+
+_WHOLE = (
+    "the entries are the chain's integers of 65535; weights as people have them, floats or percent, become a row of these "
+    "by weights_to_u16 or state.with_weights"
+)
+
+
+def _sparse(dense: AnyArray, uids: U16Array | None) -> tuple[U32Array, U16Array, AnyArray]:
+    """Of a checked matrix, of whose rows uid i is the i-th of `uids`, the rows: indptr, uid and value.
+
+    Another thread may write to the matrix all the while: every entry is read once.
+    """
+    v, n = dense.shape
+    kernel = _kernel() if dense.dtype == np.uint16 else None
+    if kernel is not None:
+        ffi, lib = kernel
+        own = np.arange(v, dtype=np.uint16) if uids is None else uids
+        indptr = np.empty(n + 1, np.uint32)
+        uid, value = np.empty(v * n, np.uint16), np.empty(v * n, np.uint16)
+        given = (ffi.from_buffer("uint16_t[]", part) for part in (own, dense.reshape(-1)))
+        made = (ffi.from_buffer("uint16_t[]", part) for part in (uid, value))
+        status = lib.yuma_rows_from_dense(n, ffi.NULL, v, *given, ffi.from_buffer("uint32_t[]", indptr), *made)
+        assert status == lib.YUMA_OK
+        kept = int(indptr[-1])
+        return indptr, uid[:kept], value[:kept]
+    dense = np.array(dense)
+    there = dense.reshape(-1) != 0
+    at = np.flatnonzero(there)
+    lengths = np.zeros(n, np.uint32)
+    lengths[slice(None) if uids is None else uids] = np.count_nonzero(there.reshape(v, n), axis=1)
+    indptr = np.concatenate(([0], np.cumsum(lengths, dtype=np.uint32))).astype(np.uint32)
+    return indptr, (at % n).astype(np.uint16), dense.reshape(-1)[at]
 
 
 def _value_dtype(dtype: object) -> np.dtype[Any]:
@@ -71,6 +248,13 @@ class SparseRows(_Value):
             raise InputError("indptr", f"expected 1 to {MAX_UIDS} rows, got {n}")
         uid = array("uid", self.uid, np.uint16, (None,))
         value = array("value", self.value, dtype, (uid.size,))
+        self._set(indptr=indptr, uid=uid, value=value)
+        if not _well_formed(n, indptr, uid):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """The first rule of the format that is broken, if one is; any uids are there."""
+        indptr, uid, n = self.indptr, self.uid, self.n
         if indptr[0] != 0:
             raise InputError("indptr", f"expected to start at 0, got {indptr[0]}", 0)
         falls = indptr[1:] < indptr[:-1]
@@ -83,18 +267,12 @@ class SparseRows(_Value):
         if beyond.any():
             at = int(np.argmax(beyond))
             raise InputError("uid", f"expected a uid below n = {n}, got {uid[at]}", at)
-        self._set(indptr=indptr, uid=uid, value=value)
-        self._refuse_repeated_uids()
-
-    def _refuse_repeated_uids(self) -> None:
-        key = self.entry_rows() * np.int64(MAX_UIDS + 1) + self.uid
-        if bool((key[1:] > key[:-1]).all()):  # every row ascending
-            return
+        key = self.entry_rows() * np.int64(MAX_UIDS + 1) + uid
         order = np.argsort(key, kind="stable")
         repeated = order[1:][key[order[1:]] == key[order[:-1]]]
         if repeated.size:
             at = int(repeated.min())
-            raise InputError("uid", f"uid {self.uid[at]} stands more than once in row {int(key[at]) >> 15}", at)
+            raise InputError("uid", f"uid {uid[at]} stands more than once in row {int(key[at]) >> 15}", at)
 
     def entry_rows(self) -> I64Array:
         """int64[entries]: of each entry, the row that it stands in."""
@@ -109,6 +287,26 @@ class SparseRows(_Value):
 
     def __len__(self) -> int:
         return self.n
+
+    def __getitem__(self, uid: int) -> tuple[U16Array, AnyArray]:
+        """The row of `uid`: its uids, and their values. InputError for a uid that is none of 0 to n - 1."""
+        uid = integer("uid", uid, 0, self.n - 1)
+        entries = slice(self.indptr[uid], self.indptr[uid + 1])
+        return self.uid[entries], self.value[entries]
+
+    def __iter__(self) -> Iterator[tuple[U16Array, AnyArray]]:
+        """Of each uid its row: the uids, and their values."""
+        for a, b in pairwise(self.indptr.tolist()):
+            yield self.uid[a:b], self.value[a:b]
+
+    __contains__: ClassVar[None] = None  # of arrays there is no `in`
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
+        """The n x n matrix, as NumPy asks for it."""
+        if copy is False:
+            raise ValueError("SparseRows hold no dense matrix: it is always made")
+        dense = self.to_dense()
+        return dense if dtype is None else dense.astype(dtype, copy=False)
 
     @property
     def n(self) -> int:
@@ -142,35 +340,74 @@ class SparseRows(_Value):
         n = integer("n", n, 1, MAX_UIDS)
         return cls(np.zeros(n + 1, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.uint16))
 
-    @classmethod
-    def from_rows(cls, rows: Iterable[Iterable[Sequence[int]]], dtype: npt.DTypeLike = np.uint16) -> SparseRows:
-        """From one sequence of (uid, value) pairs per uid, in stored order."""
-        lengths = [0]
-        uids: list[Any] = []
-        values: list[Any] = []
-        for i, row in enumerate(_items(rows, "one sequence of pairs per uid")):
-            for k, pair in enumerate(_items(row, "a sequence of pairs (uid, value)", i)):
-                try:
-                    uid, value = () if isinstance(pair, (Set, Mapping)) else pair  # those have no order
-                except (TypeError, ValueError):
-                    raise InputError("rows", f"expected a pair (uid, value), got {shown(pair)}", (i, k)) from None
-                uids.append(uid)
-                values.append(value)
-            lengths.append(len(uids))
-        return cls(lengths, uids, values, dtype)
+    def with_values(self, values: object) -> SparseRows:
+        """The same pattern with other values, of the same dtype: `values` has one for each entry, in stored order."""
+        rows = object.__new__(type(self))
+        rows._set(indptr=self.indptr, uid=self.uid, value=array("values", values, self.value.dtype, (self.uid.size,)))
+        return rows
 
     @classmethod
-    def from_dense(cls, matrix: object, dtype: npt.DTypeLike = np.uint16) -> SparseRows:
-        """From an n x n matrix: of each row the entries that are not 0, in ascending order of uid."""
-        dense = array("matrix", matrix, _value_dtype(dtype), (None, None))
-        n, columns = dense.shape
-        if n != columns:
-            raise InputError("matrix", f"expected a square matrix, got {n} x {columns}")
+    def from_rows(cls, rows: Any, dtype: npt.DTypeLike = np.uint16, *, n: int | None = None) -> SparseRows:
+        """From one row per uid, in stored order; rows may be of different forms.
+
+        Args:
+            rows: for each uid its row: a sequence of pairs (uid, value), a mapping {uid: value}, or a tuple of two arrays,
+                the uids and their values, as `rows[uid]` gives them. With `n`, a mapping of such rows by uid.
+            dtype: uint16, or int64 for raw I32F32 bits.
+            n: the number of uids; those that a mapping does not have get an empty row. None: as many as there are rows.
+
+        Raises:
+            InputError: naming `rows` with (uid, place) or, where the rows have their form, `uid` or `value` with the entry.
+        """
+        if isinstance(rows, Mapping):
+            if n is None:
+                raise InputError("rows", "a mapping of rows does not say how many uids there are: expected n beside it")
+            by_uid = {integer("rows", uid, 0, MAX_UIDS - 1): row for uid, row in rows.items()}
+            n = integer("n", n, max(by_uid, default=0) + 1, MAX_UIDS)
+            rows = [by_uid.get(uid, ()) for uid in range(n)]
+        rows = list(_items(rows, "one sequence of pairs per uid"))
+        if n is not None and len(rows) != integer("n", n, 1, MAX_UIDS):
+            raise InputError("rows", f"expected one for each of {n} uids, got {len(rows)}")
+        dtype = _value_dtype(dtype)
+        columns = _array_columns(rows) or _any_columns(rows)
+        uid, value = _joined("uid", columns[1], np.dtype(np.uint16)), _joined("value", columns[2], dtype)
+        ends = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(np.fromiter(columns[0], np.int64, len(rows)), out=ends[1:])
+        return cls(ends, uid, value, dtype)
+
+    @classmethod
+    def from_dense(cls, matrix: object, dtype: npt.DTypeLike = np.uint16, *, uids: object = None) -> SparseRows:
+        """From an n x n matrix: of each row the entries that are not 0, in ascending order of uid.
+
+        Args:
+            matrix: integers that fit dtype, n x n; or with `uids`, the rows of these alone, v x n, in their order.
+            dtype: uint16, or int64 for raw I32F32 bits.
+            uids: u16[v], each below n and none twice; all other rows are empty.
+        """
+        if isinstance(matrix, SparseRows):
+            raise InputError("matrix", "expected a dense matrix, got SparseRows: they are what this makes")
+        dtype = _value_dtype(dtype)
+        dense = _matrix(matrix, dtype)
+        v, n = dense.shape
+        own = None
+        if uids is not None:
+            own = array("uids", uids, np.uint16, (v,))
+        elif v != n:
+            raise InputError("matrix", f"expected a square matrix, got {v} x {n}; rows of some uids alone go with `uids`")
         if not 1 <= n <= MAX_UIDS:
             raise InputError("matrix", f"expected 1 to {MAX_UIDS} rows, got {n}")
-        row, uid = np.nonzero(dense)
-        indptr = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=n))))
-        return cls(indptr, uid.astype(np.uint16), dense[row, uid], dtype)
+        if own is not None and own.size:
+            if int(own.max()) >= n:
+                at = int(np.argmax(own >= n))
+                raise InputError("uids", f"expected a uid below n = {n}, got {own[at]}", at)
+            if not (own[1:] > own[:-1]).all():
+                order = np.argsort(own, kind="stable")
+                same = own[order[1:]] == own[order[:-1]]
+                if same.any():
+                    at = int(order[1:][same].min())
+                    raise InputError("uids", f"expected every uid once, got {own[at]} again", at)
+                own, dense = own[order], dense[order]
+        return cls._trusted(*_sparse(dense, own))
 
     @classmethod
     def from_csr(cls, matrix: Any, dtype: npt.DTypeLike = np.uint16) -> SparseRows:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from yuma_kernel.arrays import U64_MAX, U64Array, array, freeze, integer
 from yuma_kernel.errors import InputError
-
-
-def _words(bits: Sequence[int]) -> U64Array:
-    return freeze(np.array([(b & U64_MAX, b >> 64) for b in bits], np.uint64).reshape(len(bits), 2))
 
 
 def total_stake_bits(alpha_stake: object, tao_stake: object, tao_weight: int) -> U64Array:
@@ -27,8 +21,18 @@ def total_stake_bits(alpha_stake: object, tao_stake: object, tao_weight: int) ->
     alpha = array("alpha_stake", alpha_stake, np.uint64, (None,))
     tao = array("tao_stake", tao_stake, np.uint64, (alpha.size,))
     w = (integer("tao_weight", tao_weight, 0, U64_MAX) << 32) // U64_MAX
-    exact = ((a << 64) + t * (w << 32) for a, t in zip(alpha.tolist(), tao.tolist(), strict=True))
-    return _words([min(bits, 2**127 - 1) for bits in exact])
+    # alpha * 2^64 + tao * w * 2^32 in words: of tao * w, at most 2^96, the low 32 bits move up and the others are carried
+    # over; w <= 2^32, so that neither product nor their sum leaves 64 bits
+    weight = np.uint64(w)
+    half, low_half = np.uint64(32), np.uint64(2**32 - 1)
+    low = (tao & low_half) * weight
+    whole = (tao >> half) * weight + (low >> half)
+    words = np.empty((alpha.size, 2), np.uint64)
+    words[:, 0] = low << half
+    words[:, 1] = alpha + whole
+    beyond = (words[:, 1] < alpha) | (words[:, 1] >> np.uint64(63) != 0)  # a carry out of the word, or the bit of the sign
+    words[beyond] = U64_MAX, 2**63 - 1
+    return freeze(words)
 
 
 def stake_from_rao(stake: object) -> U64Array:
@@ -37,16 +41,21 @@ def stake_from_rao(stake: object) -> U64Array:
     if (rao < 0).any():
         at = int(np.argmax(rao < 0))
         raise InputError("stake", f"expected no negative stake, got {rao[at]}", at)
-    return _words([r << 64 for r in rao.tolist()])
+    words = np.zeros((rao.size, 2), np.uint64)
+    words[:, 1] = rao
+    return freeze(words)
 
 
 def total_stake_array(value: object, n: int) -> U64Array:
     """uint64[n, 2], I64F64 bits within the range that section 2 gives them."""
     stake = array("total_stake", value, np.uint64, (n, 2))
-    negative = stake[:, 1] >> np.uint64(63) != 0
-    if negative.any():
+    high = int(stake[:, 1].max())
+    if high >> 63:
+        negative = stake[:, 1] >> np.uint64(63) != 0
         raise InputError("total_stake", "expected no negative stake: the highest bit is set", int(np.argmax(negative)))
-    low, high = (sum(stake[:, word].tolist()) for word in (0, 1))
-    if low + (high << 64) >= 2**127:
-        raise InputError("total_stake", "expected a sum below 2^127, the range of I64F64")
+    if n * (high + 1) > 2**63:  # else no sum reaches 2^127
+        # of each half of a word, up to 32767 of them: below 2^47
+        halves = stake.astype("<u8", copy=False).view("<u4").sum(axis=0, dtype=np.uint64).tolist()
+        if sum(part << 32 * k for k, part in enumerate(halves)) >= 2**127:
+            raise InputError("total_stake", "expected a sum below 2^127, the range of I64F64")
     return stake

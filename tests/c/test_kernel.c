@@ -505,6 +505,48 @@ static void test_rows_from_dense(void) {
     CHECK(yuma_rows_from_dense(4, NULL, 2, uids, dense, NULL, uid, value) == YUMA_ERROR_NULL);
 }
 
+/* Rows in order and out of it, at the edges of the rules; memory of just the size that is asked for. */
+static void test_check_rows(void) {
+    static const uint16_t orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}};
+    uint32_t *indptr = malloc(5 * sizeof *indptr);
+    uint16_t *uid = malloc(8 * sizeof *uid);
+    for (int a = 0; a < 3; a++) {
+        for (int b = 0; b < 3; b++) { /* the uids of the rows 1 and 3, of which neither knows the other's */
+            const uint32_t ends[] = {0, 0, 4, 4, 8};
+            memcpy(indptr, ends, sizeof ends);
+            memcpy(uid, orders[a], 4 * sizeof *uid);
+            memcpy(uid + 4, orders[b], 4 * sizeof *uid);
+            CHECK(yuma_check_rows(4, 8, indptr, uid) == YUMA_OK);
+            for (int k = 0; k < 8; k++) {
+                uint16_t held = uid[k];
+                uid[k] = 4;
+                CHECK(yuma_check_rows(4, 8, indptr, uid) == YUMA_ERROR_UID);
+                for (int other = k / 4 * 4; other < k / 4 * 4 + 4; other++) {
+                    uid[k] = other == k ? held : uid[other];
+                    CHECK(yuma_check_rows(4, 8, indptr, uid) == (other == k ? YUMA_OK : YUMA_ERROR_UID));
+                }
+                uid[k] = held;
+            }
+            CHECK(yuma_check_rows(4, 7, indptr, uid) == YUMA_ERROR_INDPTR);
+            CHECK(yuma_check_rows(3, 8, indptr, uid) == YUMA_ERROR_INDPTR);
+            indptr[1] = 5;
+            CHECK(yuma_check_rows(4, 8, indptr, uid) == YUMA_ERROR_INDPTR);
+            indptr[1] = 9;
+            CHECK(yuma_check_rows(4, 8, indptr, uid) == YUMA_ERROR_INDPTR);
+            indptr[0] = indptr[1] = 1;
+            CHECK(yuma_check_rows(4, 8, indptr, uid) == YUMA_ERROR_INDPTR);
+        }
+    }
+    memset(indptr, 0, 5 * sizeof *indptr);
+    CHECK(yuma_check_rows(4, 0, indptr, NULL) == YUMA_OK);
+    CHECK(yuma_check_rows(0, 0, indptr, NULL) == YUMA_ERROR_N);
+    CHECK(yuma_check_rows(YUMA_MAX_UIDS + 1, 0, indptr, NULL) == YUMA_ERROR_N);
+    CHECK(yuma_check_rows(4, 0, NULL, NULL) == YUMA_ERROR_NULL);
+    CHECK(yuma_check_rows(4, 1, indptr, NULL) == YUMA_ERROR_NULL);
+    free(indptr);
+    free(uid);
+}
+
 /* Variants in one call are those of one call after the other from rows that were made before. */
 static void test_variants(void) {
     enum { COUNT = 4, ROOM = N * N + BONDS };
@@ -951,6 +993,7 @@ int main(int count, char **arguments) {
     test_simulate(YUMA_PROFILE_475);
     test_selected_consensus();
     test_exp_or_zero();
+    test_check_rows();
     test_rows_from_dense();
     test_variants();
     test_available();
