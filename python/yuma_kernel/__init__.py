@@ -21,6 +21,7 @@ from yuma_kernel.weights import weights_to_u16
 if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
+    from yuma_kernel.explanation import Explanation, explain
     from yuma_kernel.permits import PermitThreshold, permit_threshold
     from yuma_kernel.submission import Preflight, preflight
 
@@ -35,6 +36,7 @@ __all__ = [
     "BackendUnavailable",
     "Difference",
     "EpochResult",
+    "Explanation",
     "Hyperparameters",
     "InputError",
     "NewerRuntimeWarning",
@@ -49,6 +51,7 @@ __all__ = [
     "Variants",
     "epoch",
     "epoch_many",
+    "explain",
     "load",
     "permit_threshold",
     "preflight",
@@ -64,8 +67,10 @@ __all__ = [
 
 _ROOMS = ("chain",)
 _QUESTIONS = {
+    "Explanation": "explanation",
     "PermitThreshold": "permits",
     "Preflight": "submission",
+    "explain": "explanation",
     "permit_threshold": "permits",
     "preflight": "submission",
 }
@@ -79,3 +84,7 @@ def __getattr__(name: str) -> Any:
     if name in _QUESTIONS:
         return getattr(importlib.import_module(f"{__name__}.{_QUESTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_QUESTIONS})

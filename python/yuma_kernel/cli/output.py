@@ -9,43 +9,18 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import click
 
+from yuma_kernel.tables import Table, alpha, cell
+
+__all__ = ["Table", "alpha", "as_csv", "as_json", "as_text", "cell", "emit", "formats", "note", "progress", "write"]
+
 WIDTH: Final = 1000  # characters, more than any row: a table is never folded or cut, whatever it is printed on
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table, as machines read it and as people do.
-
-    Attributes:
-        columns: by name, in order, the values that machines read: integers, floats, strings, booleans, or None where there
-            is nothing.
-        people: the same for people, where that differs: other columns, or text for numbers.
-        headers: what a person reads above a column; else its name, with spaces.
-        left: the columns of text, set to the left.
-        title: above the table. caption: below it.
-    """
-
-    columns: Mapping[str, Sequence[Any]]
-    people: Mapping[str, Sequence[Any]] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    left: Collection[str] = ("hotkey",)
-    title: str = ""
-    caption: str = ""
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One mapping a row, as machines read it."""
-        return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
 
 def formats(function: _F) -> _F:
@@ -116,19 +91,6 @@ def as_text(*tables: Table) -> str:
             if table.caption:
                 console.print(table.caption)
     return capture.get()
-
-
-def cell(value: Any) -> str:
-    """A value as a table shows it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
-
-
-def alpha(rao: int) -> str:
-    """Rao as alpha (or TAO), to the last rao: 1234567890123 is 1,234.567890123."""
-    whole, part = divmod(abs(rao), 10**9)
-    return f"{'-' * (rao < 0)}{whole:,}.{part:09d}"
 
 
 def note(text: str) -> None:
