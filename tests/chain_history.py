@@ -58,6 +58,8 @@ def put_results(state: State, netuid: int, block: int, results: Sequence[yk.Epoc
     state.put(u(block, 8), "LastMechansimStepBlock", netuid)
     if state.spec >= 423:
         state.put(u(block, 8), "LastEpochBlock", netuid)
+        state.put(u(0, 8), "PendingEpochAt", netuid)
+        state.put(u(0, 8), "BlocksSinceLastStep", netuid)
         state.put(u(state.get("SubnetEpochIndex", netuid) + 1, 8), "SubnetEpochIndex", netuid)
     if state.spec >= 475:
         state.put(u(block, 8), "LastYumaStepBlock", netuid)

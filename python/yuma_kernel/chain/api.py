@@ -234,7 +234,7 @@ def audit(
     netuid: int,
     block: int | None = None,
     *,
-    range: int | tuple[int, int] | builtins.range,
+    range: int | tuple[int, int | None] | builtins.range,
     profile: int | None = None,
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
@@ -246,7 +246,7 @@ def audit(
     netuid: int,
     block: int | None = None,
     *,
-    range: int | tuple[int, int] | builtins.range | None = None,
+    range: int | tuple[int, int | None] | builtins.range | None = None,
     profile: int | None = None,
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
@@ -261,7 +261,8 @@ def audit(
     Args:
         source, netuid, profile, timeout, attempts: as in `snapshot`.
         block: of the epoch; None for the last one. With `range`, the block to look back from.
-        range: None for one epoch; a number for so many up to `block`; (first, end) or a range of blocks for all in it.
+        range: None for one epoch; a number for so many up to `block`; (first, end) or a range of blocks for all in it,
+            an end of None for the newest block.
         threads: how many epochs are read at a time, each over a connection of its own; a client that is open already is
             asked one thing at a time.
         progress: called with the number of epochs audited and of all; what it raises ends the work.
@@ -313,7 +314,10 @@ def _epochs_of(value: object, block: int | None) -> tuple[int | None, int, int]:
     if isinstance(value, tuple):
         if len(value) != 2:
             raise InputError("range", f"expected two blocks, got {len(value)}")
-        first, end = (integer("range", part, 0, 2**32, k) for k, part in enumerate(value))
+        first = integer("range", value[0], 0, 2**32, 0)
+        if value[1] is None:
+            return block, first, MOST_EPOCHS
+        end = integer("range", value[1], 0, 2**32, 1)
         if end <= first:
             raise InputError("range", f"expected an end after {first}, got {end}")
         last = end - 1 if block is None else min(block, end - 1)

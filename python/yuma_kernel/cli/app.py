@@ -20,6 +20,11 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "epoch": "yuma_kernel.cli.epoch",
         "convert": "yuma_kernel.cli.convert",
+        "fetch": "yuma_kernel.cli.fetch",
+        "next": "yuma_kernel.cli.next",
+        "forecast": "yuma_kernel.cli.forecast",
+        "audit": "yuma_kernel.cli.audit",
+        "payout": "yuma_kernel.cli.payout",
     }
 )
 """Every command and the module that holds it, as `command`: imported when it runs or when the help lists it. A command

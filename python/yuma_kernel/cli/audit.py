@@ -1,0 +1,94 @@
+"""`yuma-kernel audit`: past epochs of a subnet, computed again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yuma_kernel.cli.network import asks
+from yuma_kernel.cli.output import Table, emit, formats, note, progress
+from yuma_kernel.errors import InputError
+
+_EPILOG = """\
+\b
+A past state is known to archive nodes alone: --network archive for the main network.
+Exit codes: 0 every epoch is what the chain stored, 1 a difference, 2 anything that kept one from being audited.
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Hold past epochs to what the chain stored.")
+@asks
+@formats
+@click.option("--last", type=click.IntRange(1), help="So many epochs, up to --block or the newest.")
+@click.option("--since", type=click.IntRange(0), help="All epochs from this block on, up to --block or the newest.")
+@click.option("--threads", type=click.IntRange(1, 64), default=4, help="Epochs that are read at a time. Default: 4.")
+@click.option("--save", "folder", type=click.Path(file_okay=False), help="Write the snapshots into this folder.")
+def command(
+    network: str,
+    netuid: int,
+    block: int | None,
+    profile: int | None,
+    patience: dict[str, Any],
+    form: str,
+    last: int | None,
+    since: int | None,
+    threads: int,
+    folder: str | None,
+) -> int:
+    """Computes past epochs again from the state before them, and compares all that the chain stored of them.
+
+    Without --last and --since: the epoch of --block, or the newest one.
+    """
+    from yuma_kernel import chain
+
+    if last is not None and since is not None:
+        raise click.UsageError("--since: not allowed with --last", click.get_current_context())
+    if since is not None and block is not None and block < since:
+        raise InputError("block", f"expected a block from {since} on, got {block}")
+    items: list[chain.Audit | chain.Failure]
+    span = last if since is None else (since, None if block is None else block + 1)
+    if span is None:
+        items = [chain.audit(network, netuid, block, profile=profile, **patience)]
+    else:
+        with contextlib.ExitStack() as stack:
+            bars: list[Callable[[int], None]] = []
+
+            def done(count: int, of: int) -> None:
+                if not bars:  # how many there are is known with the first
+                    bars.append(stack.enter_context(progress(f"subnet {netuid}", of)))
+                bars[0](count)
+
+            upto = block if since is None else None
+            found = chain.audit(
+                network, netuid, upto, range=span, profile=profile, threads=threads, progress=done, **patience
+            )  # fmt: skip
+        items = list(found)
+    audits = chain.Audits(items)
+    for item in audits:
+        if folder is not None and isinstance(item, chain.Audit):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            item.save(folder)
+    emit(form, audits.to_dict(), _table(list(audits)))
+    note(f"subnet {netuid}: {audits.verdict}")
+    return 1 if audits.different else 2 if audits.failures else 0
+
+
+def _table(items: list[Any]) -> Table:
+    from yuma_kernel.chain import Audit
+
+    names = ("block", "verdict", "runtime", "profile", "emission_rao", "revealed", "notes")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for item in items:
+        known = isinstance(item, Audit)
+        columns["block"].append(item.block)
+        columns["verdict"].append(item.verdict if known else f"not audited: {item.error}")
+        columns["runtime"].append(item.spec_version if known else None)
+        columns["profile"].append(item.profile if known else None)
+        columns["emission_rao"].append(item.emission if known else None)
+        columns["revealed"].append(len(item.revealed) if known else None)
+        columns["notes"].append("; ".join(item.notes) if known else "")
+    return Table(columns, headers={"emission_rao": "emission (rao)"}, left=("verdict", "notes"))
