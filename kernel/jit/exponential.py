@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from yuma_kernel.kernel.jit.compiler import inlined, jit
-from yuma_kernel.kernel.jit.fixed import I64, ONE, U0, U32, U64, U_HALF, U_LOW, U_ONE, U_SIGN, magnitude, reciprocal_of
-from yuma_kernel.kernel.jit.wide import wide_product
+from yuma_kernel.kernel.jit.fixed import I64, ONE, U0, U32, U64, U_LOW, U_ONE, magnitude, reciprocal_of
 
-_NO_EXPONENTIAL = np.uint64(2**48)
+_OVERFLOW = np.uint64(89_715_445_398)
+"""The first |x| at which the series does not fit."""
 
 
 @inlined
 def _next_term(term: U64, a: U64, i: U64) -> U64:
-    """((term * a) >> 32) / i, the product digit by digit: term < 2^58 and a < 2^37. A term of 0 remains 0."""
+    """((term * a) >> 32) / i, the product digit by digit: term < 2^59 and a < 2^37. A term of 0 remains 0."""
     high, low = term >> U32, term & U_LOW
     return (high * a + low * (a >> U32) + ((low * (a & U_LOW)) >> U32)) // i
 
@@ -30,17 +30,12 @@ def _five_terms(term: U64, a: U64, i: U64) -> tuple[U64, U64]:
 
 
 @jit
-def exp_safe(x: I64) -> I64:
-    """exp(x) by the law's series.
+def _series(x: I64) -> I64:
+    """exp(x) by the law's series, for |x| < _OVERFLOW.
 
-    With a <= 20 * 2^32 no term passes 20^20/20! < 2^26, so term < 2^58 and the sum stays below e^20 * 2^32 < 2^61; in the
-    product digit by digit, term >> 32 < 2^26 times a < 2^37 is the largest.
+    With a < 20.889 * 2^32 no term passes 20.889^20/20! < 2^26.7, so term < 2^59; the sum is below e^20.889 * 2^32 < 2^63.
+    The digits of a product add up to term * a >> 32, which is below 2^63: that is what _OVERFLOW says.
     """
-    x = np.int64(x)
-    if x > 20 * ONE:
-        x = 20 * ONE
-    elif x < -20 * ONE:
-        x = -20 * ONE
     if x == 0:
         return ONE
     if x == ONE:
@@ -67,28 +62,22 @@ def exp_safe(x: I64) -> I64:
 
 
 @jit
-def exp_or_zero(x: I64) -> I64:
-    """exp(x) without a clamp, 0 where a term or the sum passes 2^63 - 1 (profile 320); exp_safe up to 20 * 2^32.
+def exp_safe(x: I64) -> I64:
+    """exp(x), its argument clamped to 20 in magnitude."""
+    x = np.int64(x)
+    if x > 20 * ONE:
+        x = 20 * ONE
+    elif x < -20 * ONE:
+        x = -20 * ONE
+    return _series(x)
 
-    From a = 2^48 on the second term, a * a >> 32, does: below, every sum of two terms stays below 2^64.
+
+@jit
+def exp_or_zero(x: I64) -> I64:
+    """exp(x), 0 where something in its series passes 2^63 - 1 (profile 320).
+
+    Every term grows with |x|. At _OVERFLOW term * a, shifted, is the first to pass, and does at all that lie beyond; below,
+    nothing does, the sum included.
     """
     x = np.int64(x)
-    if x == 0:
-        return ONE
-    if x == ONE:
-        return 11674931200
-    a = magnitude(x)
-    if a >= _NO_EXPONENTIAL:
-        return 0
-    total, term = U_ONE + a, a
-    for i in range(np.uint64(2), np.uint64(32)):
-        high, low = wide_product(term, a)
-        if high >= U_HALF:  # the product is 2^95 or more
-            return 0
-        term = ((high << U32) | (low >> U32)) // i
-        total += term
-        if total >= U_SIGN:
-            return 0
-        if term == U0:  # and so are all others
-            break
-    return np.int64(reciprocal_of(total) if x < 0 else total)
+    return _series(x) if magnitude(x) < _OVERFLOW else 0

@@ -23,7 +23,7 @@ from yuma_kernel.kernel.jit.fixed import (
 
 
 @jit
-def wide_product(a: U64, b: U64) -> tuple[U64, U64]:
+def _wide_product(a: U64, b: U64) -> tuple[U64, U64]:
     """a * b as two words (high, low)."""
     al, ah = a & U_LOW, a >> U32
     bl, bh = b & U_LOW, b >> U32
@@ -53,7 +53,7 @@ def _long_word(n2: U64, n1: U64, n0: U64, d1: U64, d0: U64) -> tuple[U64, U64, U
     else:
         q, rest = _word(n2, n1, d1)
         exhausted = False
-    high, low = wide_product(q, d0)
+    high, low = _wide_product(q, d0)
     while not exhausted and (high > rest or (high == rest and low > n0)):  # at most twice
         q -= U1
         rest += d1
