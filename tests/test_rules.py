@@ -54,7 +54,7 @@ def _320(state: yk.SubnetState, h: yk.Hyperparameters) -> tuple[Epoch, Epoch]:
 
 def _297(state: yk.SubnetState, h: yk.Hyperparameters) -> tuple[Epoch, Epoch]:
     """320 where everybody has a permit."""
-    permitted = replace(state, validator_permit=[True] * state.n)
+    permitted = replace(state, validator_permit=np.ones(state.n, np.bool_))
     return (permitted, of(h, 297)), (permitted, of(h, 320))
 
 
@@ -78,7 +78,7 @@ def _257(state: yk.SubnetState, h: yk.Hyperparameters) -> tuple[Epoch, Epoch]:
 def _252(state: yk.SubnetState, h: yk.Hyperparameters) -> tuple[Epoch, Epoch]:
     """257 where all updates were a tempo ago."""
     tempo = min(h.tempo, state.current_block)
-    updated = replace(state, last_update=[state.current_block - tempo] * state.n)
+    updated = replace(state, last_update=np.full(state.n, state.current_block - tempo, np.uint64))
     return (updated, of(h, 252)), (updated, of(h, 257, tempo=tempo))
 
 
