@@ -2,6 +2,7 @@
  * arrays of a trace, byte for byte. A trace says which set computed it: of the epochs of Yuma 2, of Yuma 3 and of liquid alpha,
  * a set computes at least half itself. `test_instruction_sets [SUBNETS [FIRST]]`: so many, from that number on; a number always
  * gives the same subnet. */
+#include "solved.h"
 #include "vectors.h"
 
 static unsigned long failures;
@@ -42,7 +43,28 @@ static uint8_t percent(uint32_t share) {
 enum { MOST = 257 };
 
 /* Rows of a matrix: how many of the columns each has, and what stands there. */
-typedef enum { FULL, ALL_BUT_A_FEW, NEARLY_FULL, HALF, FEW, SINGLE_COLUMN, SOME_COLUMNS, EQUAL, CLOSE, ANY, KINDS } kind;
+typedef enum {
+    FULL, ALL_BUT_A_FEW, NEARLY_FULL, HALF, FEW, SINGLE_COLUMN, SOME_COLUMNS, EQUAL, CLOSE, ANY, SOLVED_ROWS, SOLVED_COLUMNS, KINDS
+} kind;
+
+/* `count` values of which one, v, leaves next to nothing, or next to the divisor, as v * 2^32 modulo their sum: where there are
+ * enough, and a sum is found soon. */
+static void solve(uint32_t count, uint16_t *values) {
+    for (int tries = 0; tries < 64 && count >= 3; tries++) {
+        uint64_t sum = 65537 + random64() % (count * 40000) / 2 * 2, v = solved_dividend(sum, PICK(-1, -1, -1, 1, 0, -2));
+        if (v < 32768 || v > 65535 || v > sum || (sum - v) / (count - 1) >= 65535) {
+            continue;
+        }
+        uint32_t place = below(count);
+        uint64_t rest = sum - v;
+        for (uint32_t k = 0, left = count - 1; k < count; k++) {
+            values[k] = (uint16_t)(k == place ? v : rest / left);
+            rest -= k == place ? 0 : values[k];
+            left -= k != place;
+        }
+        return;
+    }
+}
 
 static uint16_t value_of(kind k, int any_value, uint16_t of_column, uint16_t of_all) {
     if (k == EQUAL) {
@@ -63,6 +85,7 @@ static yuma_stored_rows generate_rows(owner *o, uint32_t n, uint32_t rows) {
     uint32_t dense = k == ANY ? below(101) : k == FULL ? 100 : k == ALL_BUT_A_FEW ? 99 : k == NEARLY_FULL ? 90 : k == FEW ? 5 : 50;
     uint16_t of_column[MOST], of_all = (uint16_t)(1 + below(65535));
     uint8_t in[MOST], out[MOST] = {0}; /* columns, rows */
+    static uint16_t solved[MOST][MOST]; /* by column */
     int any_value = one_in(2), shuffled = one_in(8);
     if (k == EQUAL || k == CLOSE) {
         dense = (uint32_t)PICK(5, 50, 95, 100);
@@ -76,6 +99,16 @@ static yuma_stored_rows generate_rows(owner *o, uint32_t n, uint32_t rows) {
         left -= !out[i];
         out[i] = 1;
     }
+    for (uint32_t j = 0; k == SOLVED_COLUMNS && j < n; j++) {
+        uint16_t column[MOST];
+        for (uint32_t i = 0; i < rows; i++) {
+            column[i] = (uint16_t)below(65536);
+        }
+        solve(rows, column);
+        for (uint32_t i = 0, r = 0; i < n; i++) {
+            solved[j][i] = out[i] ? 0 : column[r++];
+        }
+    }
     uint32_t *indptr = own(o, n + (size_t)1, 4);
     uint16_t *uid = own(o, (size_t)n * n, 2), *value = own(o, (size_t)n * n, 2);
     uint32_t count = indptr[0] = 0;
@@ -83,10 +116,20 @@ static yuma_stored_rows generate_rows(owner *o, uint32_t n, uint32_t rows) {
         uint32_t begin = count, single = below(n / 8 + 1);
         for (uint32_t j = 0; j < n && !out[i]; j++) {
             int there = k == SINGLE_COLUMN ? j == single : percent(k == SOME_COLUMNS ? (in[j] ? 95 : 2) : dense);
+            there |= k == SOLVED_COLUMNS;
             if (there) {
                 uid[count] = (uint16_t)j;
-                value[count++] = value_of(k, any_value, of_column[j], of_all);
+                value[count++] = k == SOLVED_COLUMNS ? solved[j][i] : value_of(k, any_value, of_column[j], of_all);
             }
+        }
+        if (k == SOLVED_ROWS) { /* without the diagonal, which does not count */
+            for (uint32_t at = begin; at < count; at++) {
+                if (uid[at] == i) {
+                    memmove(uid + at, uid + at + 1, (count - at - 1) * sizeof *uid);
+                    count--;
+                }
+            }
+            solve(count - begin, value + begin);
         }
         int shuffle = shuffled && one_in(2);
         for (uint32_t at = count - begin; shuffle && at > 1; at--) {

@@ -10,6 +10,8 @@
 
 #include "fixed.h"
 #include "memory.h"
+#include "solved.h"
+#include "stages.h"
 #include "uidset.h"
 #include "vector.h"
 #include "yuma.h"
@@ -231,6 +233,86 @@ static void test_wide(void) {
         check_quotient64(a, a);
         check_quotient64(a, wide_add(a, (wide){0, a.hi != UINT64_MAX}));
         CHECK(wide_less(a, b) == big_less((big){{a.lo, a.hi}}, (big){{b.lo, b.hi}}));
+    }
+}
+
+/* Products and quotients where a rounding decides: solved.h. */
+static void check_solved_product(uint64_t a, uint64_t b) {
+    big product = big_mul((big){{a}}, b);
+    int64_t floor = (int64_t)(product.limb[0] >> 32 | product.limb[1] << 32);
+    CHECK(fixed_mul((int64_t)a, (int64_t)b) == floor);
+    CHECK(fixed_mul((int64_t)-a, (int64_t)b) == -floor - ((product.limb[0] & UINT32_MAX) != 0));
+    CHECK(fixed_mul_checked((int64_t)a, (int64_t)b) == floor);
+    CHECK(fixed_mul_share((int64_t)a, (int64_t)b) == floor);
+    CHECK(yuma_emission_share((int64_t)a, b) == (uint64_t)floor);
+    CHECK(yuma_emission_share((int64_t)a, b | (uint64_t)1 << 63) == (uint64_t)floor + (a << 31));
+}
+
+static void check_solved_quotient(uint64_t x, uint64_t s) {
+    int64_t quotient = (int64_t)big_div((big){{x << 32, x >> 32}}, (big){{s}}).limb[0];
+    CHECK(fixed_div((int64_t)x, (int64_t)s) == quotient);
+    CHECK(fixed_div((int64_t)-x, (int64_t)s) == -quotient);
+    CHECK(fixed_sdiv((int64_t)x, (int64_t)s) == quotient);
+    CHECK(fixed_div_by((int64_t)x, fixed_divisor_of((int64_t)s)) == quotient);
+    if (x < 65536 && s < (uint64_t)1 << 31) { /* as whole numbers too */
+        CHECK(fixed_div_by((int64_t)(x << 32), fixed_divisor_of((int64_t)(s << 32))) == quotient);
+    }
+}
+
+static void test_solved(void) {
+    for (size_t i = 0; i < 20000; i += stride) {
+        uint64_t a = solved_odd(32), s = solved_odd(i % 2 ? 47 : 31);
+        for (int left = -3; left <= 3; left++) {
+            uint64_t b = solved_factor(a, left);
+            CHECK((uint32_t)(a * b) == (uint32_t)left);
+            check_solved_product(a, b);
+            check_solved_product(b, a);
+            uint64_t x = solved_dividend(s, left);
+            check_solved_quotient(x, s);
+            check_solved_quotient(x, s * 2 + 1);
+        }
+    }
+    for (uint64_t v = 65535; v > 65535 - 20; v--) {
+        uint64_t sums[SOLVED_DIVISORS];
+        for (size_t k = solved_divisors(v, sums); k-- != 0;) {
+            CHECK(((v << 32) + 1) % sums[k] == 0);
+            check_solved_quotient(v, sums[k]);
+        }
+    }
+    for (uint64_t v = 1; v < 65536; v++) { /* about the smallest proportion that is stored as v */
+        uint64_t x = ((v << 32) + 65534) / 65535;
+        CHECK(fixed_to_u16((int64_t)x) == v && fixed_to_u16((int64_t)x - 1) == v - 1);
+        uint16_t stored[3];
+        int64_t three[] = {(int64_t)x - 1, (int64_t)x, (int64_t)x + 1};
+        CHECK(yuma_store(3, three, stored) == YUMA_OK && stored[0] == v - 1 && stored[1] == v && stored[2] >= v);
+    }
+}
+
+/* The averages of both EMAs, of one entry, where its products leave next to nothing modulo 2^32. With high one above low the
+ * alpha of the liquid EMA is low, whatever the sigmoid. */
+static void test_solved_averages(void) {
+    unsigned char workspace[1024];
+    uint32_t indptr[] = {0, 1}, kept[2];
+    uint16_t uid[] = {0}, uids[2];
+    for (size_t i = 0; i < 4000; i += stride) {
+        uint64_t alpha = solved_odd(32);
+        for (int left = -2; left <= 2; left++) {
+            for (int other = -2; other <= 2; other++) {
+                int64_t w = (int64_t)solved_factor(alpha, left), b = (int64_t)solved_factor(alpha, other), value[2];
+                yuma_rows weights = {indptr, uid, &w}, bonds = {indptr, uid, &b}, average = {kept, uids, value};
+                big bought = big_mul((big){{alpha}}, (uint64_t)w), stays = big_mul((big){{(uint64_t)YUMA_ONE - alpha}}, (uint64_t)b);
+                int64_t expected = (int64_t)(bought.limb[0] >> 32) + (int64_t)(stays.limb[0] >> 32);
+                CHECK(bought.limb[1] == 0 && stays.limb[1] == 0);
+                CHECK(yuma_ema(1, (int64_t)alpha, &weights, &bonds, &average, workspace, sizeof workspace) == YUMA_OK);
+                CHECK(kept[1] == (expected > 0) && (expected == 0 || value[0] == expected));
+                for (int64_t low = (int64_t)alpha, consensus = 0; consensus < 2 * YUMA_ONE; consensus += YUMA_ONE) {
+                    CHECK(yuma_liquid_ema(1, &weights, &bonds, &consensus, low, low + 1, 1000 * YUMA_ONE, &average, workspace,
+                                          sizeof workspace) == YUMA_OK);
+                    int64_t limited = expected < YUMA_ONE ? expected : YUMA_ONE;
+                    CHECK(kept[1] == (limited > 0) && (limited == 0 || value[0] == limited));
+                }
+            }
+        }
     }
 }
 
@@ -814,8 +896,54 @@ static void test_environment(void) {
             CHECK(memcmp(s.stored_value, expected.stored_value, sizeof s.stored_value) == 0);
         }
     }
+    /* the stages that compute in doubles, too */
+    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
+        int64_t proportions[3] = {0, YUMA_ONE / 3, YUMA_ONE}, alpha[3], value[3];
+        uint32_t indptr[] = {0, 3, 3, 3}, kept[N];
+        uint16_t uid[] = {0, 1, 2}, uids[3];
+        unsigned char workspace[1024];
+        yuma_rows matrix = {indptr, uid, proportions}, ema = {kept, uids, value};
+        for (int stage = 0; stage < 2; stage++) {
+            CHECK(fesetround(modes[m]) == 0);
+            feclearexcept(FE_ALL_EXCEPT);
+            feraiseexcept(FE_OVERFLOW);
+            feclearexcept(FE_INEXACT);
+            CHECK((stage == 0 ? yuma_liquid_alphas(3, proportions, proportions, proportions, 1000, YUMA_ONE / 2, 10 * YUMA_ONE, alpha)
+                              : yuma_liquid_ema(3, &matrix, &matrix, proportions, 1000, YUMA_ONE / 2, 10 * YUMA_ONE, &ema,
+                                                workspace, sizeof workspace)) == YUMA_OK);
+            CHECK(fegetround() == modes[m]);
+            CHECK(fetestexcept(FE_ALL_EXCEPT) == FE_OVERFLOW);
+        }
+    }
     fesetround(FE_TONEAREST);
     feclearexcept(FE_ALL_EXCEPT);
+}
+
+static int rounds_otherwise(void) {
+    return 0;
+}
+
+/* A path that finds that it does not round downward computes nothing, and leaves that to the portable one. */
+static void test_look(void) {
+    subnet s;
+    make_subnet(&s);
+    static unsigned char workspace[100000];
+    for (uint32_t isa = YUMA_ISA_AVX2; isa <= YUMA_ISA_NEON; isa <<= 1) {
+        const vector_path *path = yuma_vector_path(isa & yuma_isa_available());
+        for (int looks = 0; path != NULL && looks < 2; looks++) {
+            vector_path one = *path;
+            one.rounds_downward = looks ? path->rounds_downward : rounds_otherwise;
+            int64_t arrays[6][N] = {{YUMA_ONE / 2, YUMA_ONE / 4, 0, YUMA_ONE / 4}};
+            vector_shares shares = {arrays[0], NULL, arrays[1], arrays[2], arrays[3], arrays[4], arrays[5]};
+            s.hyperparameters.liquid_alpha = 0;
+            int done = 2;
+            memset(s.new_permit, 1, sizeof s.new_permit);
+            CHECK(yuma_vector_epoch(&one, yuma_rules_of(s.hyperparameters.profile), &s.state, &s.hyperparameters, &shares, &s.result, workspace, sizeof workspace, &done) ==
+                  YUMA_OK);
+            CHECK(done == looks);
+            CHECK(fegetround() == FE_TONEAREST);
+        }
+    }
 }
 
 static void test_workspace(void) {
@@ -959,7 +1087,7 @@ static void test_refusals(void) {
     CHECK(yuma_epoch(&s.state, &s.hyperparameters, 1, NULL, NULL, YUMA_ISA_ANY, workspace, sizeof workspace) == YUMA_ERROR_NULL);
     CHECK(yuma_epoch(&s.state, &s.hyperparameters, 1, &s.result, NULL, YUMA_ISA_ANY, NULL, sizeof workspace) == YUMA_ERROR_WORKSPACE);
     CHECK(yuma_check(NULL, NULL) == YUMA_ERROR_NULL);
-    for (int status = YUMA_OK; status <= YUMA_ERROR_STAKE; status++) {
+    for (int status = YUMA_OK; status <= YUMA_ERROR_PREVIOUS; status++) {
         CHECK(strcmp(yuma_status_text((yuma_status)status), "unknown status") != 0);
     }
     CHECK(strcmp(yuma_status_text((yuma_status)99), "unknown status") == 0);
@@ -986,6 +1114,8 @@ int main(int count, char **arguments) {
     make_edges();
     test_wide();
     test_divisor();
+    test_solved();
+    test_solved_averages();
     test_top_k();
     test_uidset();
     test_epoch();
@@ -999,6 +1129,7 @@ int main(int count, char **arguments) {
     test_available();
     if (has_environment()) {
         test_environment();
+        test_look();
         test_medians();
         test_alphas();
     } else {

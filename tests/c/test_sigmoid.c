@@ -8,6 +8,7 @@
 #include "../../csrc/liquid.c"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,6 +84,24 @@ static void check_steps(void) {
     check_exponents(from < 8 ? 0 : from - 8, from + 7 < SIGMOID_UPTO ? from + 7 : SIGMOID_UPTO, 1);
 }
 
+/* The sign of a * b - 2^32: a fused operation does not round it away. */
+static int against_one(double a, double b) {
+    double d = fma(a, b, -0x1p32);
+    return (d > 0) - (d < 0);
+}
+
+/* What `inverted` gives of 2^32 / d: of ends that are equal, and as far apart as bounds of the exponential are. */
+static void check_inverses(void) {
+    for (int i = 0; i < 200000; i++) {
+        double d = 1 + (double)(random_bits() >> 11) * 0x1p-53 * (double)(1 << random_bits() % 11);
+        double lower = d, upper = i % 2 ? d + d * 0x1p-27 * (double)(random_bits() >> 32) * 0x1p-32 : d, low = lower, high = upper;
+        next_rounding_mode();
+        inverted(&lower, &upper);
+        (void)fesetround(FE_TONEAREST);
+        check(against_one(lower, high) <= 0 && against_one(upper, low) >= 0, "inverted", (int64_t)(low * 0x1p32), (int64_t)(high * 0x1p32));
+    }
+}
+
 /* Every step-th distance through a vector path. */
 static void check_distances(const vector_path *path, int16_t steepness, uint16_t alpha_low, uint16_t alpha_high, int64_t step) {
     enum { MANY = 4 * ALPHAS };
@@ -122,6 +141,7 @@ int main(int count, char **arguments) {
     double part = 100.0 * (double)undecided_sigmoids / (double)checks;
     printf("sigmoid: %" PRIu64 " exponents, %.1f %% of them undecided\n", checks, part);
     (void)fflush(stdout);
+    check_inverses();
     check_exponents(YUMA_ONE - 8, YUMA_ONE + 7, 1);
     check_exponents(SIGMOID_UPTO - 15, SIGMOID_UPTO, 1);
     for (int64_t k = 0; k < 600000000 && k < 1000000 * step; k += step) {
