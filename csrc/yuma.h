@@ -84,7 +84,7 @@ enum {
 
 /* Instruction sets, as bits of a mask. All give the same results. */
 enum {
-    YUMA_ISA_PORTABLE = 1, /* 64-bit integers only; everywhere */
+    YUMA_ISA_PORTABLE = 1, /* 64-bit integers, and doubles for bounds of liquid alpha; everywhere */
     YUMA_ISA_AVX2 = 2,     /* x86-64 with AVX2 and FMA */
     YUMA_ISA_AVX512 = 4,   /* x86-64 with AVX-512 F, BW, DQ and VL */
     YUMA_ISA_NEON = 8,     /* aarch64 */
