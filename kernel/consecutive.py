@@ -11,7 +11,7 @@ from yuma_kernel.kernel import native
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.kernel.structs import POINTER, RESULTS, ROWS, STATES, address_of
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.simulation import STACKED, Plan, Simulation, finished
+from yuma_kernel.simulation import STACKED, Dates, Plan, Simulation, finished
 
 CHUNK: Final = 64
 """Epochs in one call of the kernel, between two calls of `progress`."""
@@ -70,8 +70,8 @@ class _Bonds:
 class Run:
     """The structs of a chunk of epochs, filled for one chunk after the other."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.n = plan, plan.state.n
+    def __init__(self, plan: Plan, dates: Dates) -> None:
+        self.plan, self.dates, self.n = plan, dates, plan.state.n
         self.most_weights = max(rows.uid.size for rows in plan.weights)
         # bonds stand where bonds or weights stood: with weights that are held there are never more than these
         room = plan.state.bonds.uid.size + 2 * self.most_weights
@@ -81,11 +81,18 @@ class Run:
         if plan.keep_bonds:  # a call ends before the turn of an epoch comes again whose bonds are not yet copied
             turns = max(2, min(self.chunk + 1, KEPT_BYTES // (4 * room + 1)))
             self.chunk = turns - 1
+        if plan.by_tempo and dates.exact:
+            self.chunk = 1
         self.bonds = _Bonds(self.n, room, turns)
         self.kept_bonds: list[SparseRows] = []
         self.stacked = _stacked(len(plan.kept()), self.n)
-        # of epochs that are not kept; two rows by turns, as an epoch reads the permits of the one before it
-        self.unkept = {name: np.empty((2, self.n), native.DTYPES[name]) for name in STACKED}
+        # of epochs that are not kept; two rows by turns, as an epoch reads the consensus of the one before, but permits of
+        # a whole chunk and of the one before it
+        self.unkept = {
+            name: np.empty((self.chunk + 1 if name == "validator_permit" else 2, self.n), native.DTYPES[name])
+            for name in STACKED
+        }
+        self.fresh: AnyArray | None = None  # with steps by tempo the dates of a chunk
         self.last_permit = self.last_consensus = 0  # where they are, of the epoch before the chunk
 
         self.states, self.results = ffi.new("yuma_state[]", self.chunk), ffi.new("yuma_result[]", self.chunk)
@@ -108,6 +115,7 @@ class Run:
             count = min(self.chunk, plan.epochs - begin)
             self._fill(np.arange(begin, begin + count))
             self._compute(begin, count)
+            self._follow(np.arange(begin, begin + count))
             self.last_permit = int(self.taken["validator_permit"][count - 1])
             self.last_consensus = int(self.taken["consensus"][count - 1])
             if plan.progress is not None:
@@ -115,9 +123,20 @@ class Run:
         last = plan.epochs - 1
         kept = plan.epochs % plan.every == 0
         permit, consensus = (
-            self.stacked[name][-1] if kept else self.unkept[name][last % 2] for name in ("validator_permit", "consensus")
+            self.stacked[name][-1] if kept else self.unkept[name][last % len(self.unkept[name])]
+            for name in ("validator_permit", "consensus")
         )
-        return finished(plan, plan.kept(), self.stacked, self.kept_bonds, self.bonds.rows(last), permit, consensus)
+        return finished(plan, self.dates, self.stacked, self.kept_bonds, self.bonds.rows(last), permit, consensus)
+
+    def _follow(self, epochs: I64Array) -> None:
+        """Who was active in these epochs, by the permits that they stored."""
+        other = self.unkept["validator_permit"]
+        permits = other[epochs % len(other)]
+        kept, row = (epochs + 1) % self.plan.every == 0, (epochs + 1) // self.plan.every - 1
+        permits[kept] = self.stacked["validator_permit"][row[kept]]
+        active = self.dates.follow(int(epochs[0]), permits)
+        if active is not None:
+            self.stacked["active"][row[kept]] = active[kept]
 
     def _fill(self, epochs: I64Array) -> None:
         """The structs of these epochs, whose bonds and permits are those of the epoch before unless they are given."""
@@ -133,6 +152,9 @@ class Run:
                 self.given[name][part_of] = 0
             else:
                 self.given[name][part_of] = address_of(stack) + (epochs * stack.strides[0] if len(stack) > 1 else 0)
+        if plan.by_tempo:
+            self.fresh = self.dates.fresh(int(epochs[0]), count)
+            self.given["last_update"][part_of] = address_of(self.fresh) + np.arange(count) * self.fresh.strides[0]
         self.given["previous_consensus"][part_of] = 0
         steps = self.yuma_steps
         if steps is not None:
@@ -146,7 +168,7 @@ class Run:
         for name in STACKED:
             stack, other = self.stacked[name], self.unkept[name]
             self.taken[name][part_of] = np.where(
-                kept, address_of(stack) + row * stack.strides[0], address_of(other) + epochs % 2 * other.strides[0]
+                kept, address_of(stack) + row * stack.strides[0], address_of(other) + epochs % len(other) * other.strides[0]
             )
         self._place_bonds(epochs, 0)
 

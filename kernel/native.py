@@ -21,7 +21,7 @@ from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.profiles import MODES, Mode
 from yuma_kernel.results import TRACED_ARRAYS, TRACED_ROWS, EpochResult
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.simulation import Plan, Simulation
+from yuma_kernel.simulation import Dates, Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import Chunk
 from yuma_kernel.variants import Plan as Variants
@@ -377,11 +377,11 @@ class _Trace:
         return {**arrays, **{name: rows.rows() for name, rows in self._rows.items()}}
 
 
-def simulate(plan: Plan) -> Simulation:
+def simulate(plan: Plan, dates: Dates) -> Simulation:
     """Consecutive epochs, many in a call of the kernel."""
     from yuma_kernel.kernel.consecutive import Run  # it needs this module
 
-    return Run(plan).finish()
+    return Run(plan, dates).finish()
 
 
 def variants(plan: Variants) -> Callable[[Chunk], None]:

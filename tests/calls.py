@@ -293,6 +293,7 @@ def calls() -> tuple[Call, ...]:
                 "last_mechanism_step_block": integers(1000, optional=True),
                 "last_yuma_step_block": integers(1000, optional=True),
                 "emission": integers(10**9),
+                "steps": Argument("other", None, optional=True),
                 "every": integers(2, (1, 2**31 - 1)),
                 "bonds": Argument("booleans", True),
                 "backend": backend,

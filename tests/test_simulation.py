@@ -135,6 +135,106 @@ def test_bonds_in_ever_more_places(monkeypatch: pytest.MonkeyPatch) -> None:
     assert last.bonds.uid.size > 10 * n
 
 
+def by_tempo(
+    state: yk.SubnetState, rules: list[yk.Hyperparameters], backend: str, permits: Any = None
+) -> tuple[list[yk.EpochResult], yk.SubnetState, list[int]]:
+    """In plain steps: who holds a permit has set its weights in the block before each epoch."""
+    results, blocks = [], []
+
+    def freshened(state: yk.SubnetState, h: yk.Hyperparameters) -> yk.SubnetState:
+        holds = np.array(state.validator_permit)
+        if state.owner_uid is not None and h.rules.owner_permit:
+            holds[state.owner_uid] = True
+        dates = [max(u, state.current_block - 1) if p else u for u, p in zip(state.last_update.tolist(), holds, strict=True)]
+        return replace(state, last_update=np.array(dates, np.uint64))
+
+    for k, h in enumerate(rules):
+        if permits is not None:
+            state = replace(state, validator_permit=permits[k])
+        state = freshened(state, h)
+        result = yk.epoch(state, h, emission=5, backend=backend)
+        results.append(result)
+        block = state.current_block
+        blocks.append(block)
+        state = replace(
+            state,
+            bonds=result.bonds,
+            validator_permit=result.validator_permit,
+            previous_consensus=result.consensus,
+            current_block=block + h.tempo + (h.profile < 423),
+            last_mechanism_step_block=block,
+            last_yuma_step_block=None if state.last_yuma_step_block is None else block,
+        )
+    return results, freshened(state, rules[-1]), blocks
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("profile", [475, 425, 401, 233])
+def test_steps_by_tempo(backend: str, profile: int, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consecutive, "CHUNK", 4)
+    monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
+    epochs, moved = 9, 0
+    for state, h in CASES[:2] if backend == "reference" else CASES:
+        few = replace(h, profile=profile, tempo=50, activity_cutoff=70, max_allowed_validators=state.n // 2)
+        rules = [replace(few, tempo=50 + k % 3) for k in range(epochs)]
+        results, last, blocks = by_tempo(state, rules, backend)
+        got = yk.simulate(state, rules, epochs=epochs, emission=5, steps="tempo", every=every, bonds=True, backend=backend)
+        assert got.blocks.tolist() == blocks[every - 1 :: every]
+        held_to(got, results, last, every)
+        moved += bool(0 < got.active[-1].sum() < state.n)
+        permits = np.random.default_rng(1).random((epochs, state.n)) < 0.5
+        results, last, _ = by_tempo(state, rules, backend, permits)
+        got = yk.simulate(
+            state, rules, epochs=epochs, emission=5, steps="tempo", bonds=True, backend=backend, validator_permit=permits
+        )
+        held_to(got, results, last, 1)
+    assert moved
+    state, h = CASES[0]
+    half = yk.simulate(state, replace(h, profile=profile), epochs=4, steps="tempo", backend=backend)
+    whole = yk.simulate(state, replace(h, profile=profile), epochs=8, steps="tempo", backend=backend)
+    assert (
+        yk.simulate(half.state, replace(h, profile=profile), epochs=4, steps="tempo", backend=backend).state == whole.state
+    )
+
+
+def test_a_thousand_epochs_end_with_dividends() -> None:
+    state, h = lively()
+    got = yk.simulate(state, h, epochs=1000, steps="tempo")
+    assert got.dividends[-1].any()
+    assert got.blocks[-1] == state.current_block + 999 * h.tempo
+
+
+def lively() -> tuple[yk.SubnetState, yk.Hyperparameters]:
+    """Two validators, and a third uid with a permit that has no stake; all weights of block 9."""
+    rows = yk.SparseRows.from_rows([[(3, 5), (4, 9)], [(3, 9), (4, 5)], [], [], []])
+    stake = yk.stake_from_rao([5, 5, 0, 0, 0])
+    permits = [True, True, True, False, False]
+    state = yk.SubnetState(rows, rows, stake, [9, 7, 900, 900, 900], [1] * 5, permits, 10, previous_consensus=[])
+    return state, yk.Hyperparameters(tempo=10, activity_cutoff=25)
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_warns_when_the_last_validator_goes_inactive(backend: str, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, h = lively()
+    blocks = [10, 20, 30, 34, 35, 40, 50]
+    for chunk in (1, 2, 64):
+        monkeypatch.setattr(consecutive, "CHUNK", chunk)
+        monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
+        with pytest.warns(yk.InactiveWarning, match=r"from epoch 4 \(block 35\) on no validator") as caught:
+            got = yk.simulate(state, h, epochs=7, current_block=blocks, every=every, backend=backend)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        assert got.blocks.tolist() == blocks[every - 1 :: every]
+    yk.simulate(state, h, epochs=4, current_block=blocks[:4], backend=backend)
+    fresh = np.array(blocks)[:, None] - np.ones(5, int)
+    yk.simulate(state, h, epochs=7, current_block=blocks, last_update=fresh, backend=backend)
+    yk.simulate(state, h, epochs=9, steps="tempo", backend=backend)
+    # none of them ever was, or none holds a permit: there is nobody to go
+    yk.simulate(state, h, epochs=3, current_block=[1000, 1010, 1020], backend=backend)
+    none = np.zeros((7, 5), np.bool_)
+    yk.simulate(state, h, epochs=7, current_block=blocks, validator_permit=none, backend=backend)
+
+
 def test_no_epoch_kept() -> None:
     state, h = CASES[0]
     got = yk.simulate(state, h, epochs=2, every=5, bonds=True)
@@ -194,6 +294,14 @@ def test_is_a_value() -> None:
         ({"weights": yk.SparseRows.empty(4)}, "weights", None),
         ({"weights": np.array(1).data}, "weights", None),
         ({"progress": 3}, "progress", None),
+        ({"steps": "blocks"}, "steps", None),
+        ({"steps": "tempo", "current_block": 5}, "current_block", None),
+        ({"steps": "tempo", "last_mechanism_step_block": 5}, "last_mechanism_step_block", None),
+        ({"steps": "tempo", "last_yuma_step_block": 5}, "last_yuma_step_block", None),
+        ({"steps": "tempo", "last_update": np.zeros((3, 5))}, "last_update", None),
+        ({"steps": "tempo", "hyperparameters": yk.Hyperparameters(tempo=0)}, "tempo", None),
+        ({"steps": "tempo", "hyperparameters": [yk.Hyperparameters()] * 2 + [yk.Hyperparameters(tempo=0)]}, "tempo", 2),
+        ({"steps": "tempo", "hyperparameters": yk.Hyperparameters(tempo=2**63)}, "current_block", None),
         ({"backend": "cuda"}, "backend", None),
     ],
 )
@@ -201,7 +309,7 @@ def test_refused(options: Any, field: str, index: Any) -> None:
     rows = yk.SparseRows.from_rows([[(1, 5)], [], [], [], []])
     state = yk.SubnetState(rows, yk.SparseRows.empty(5), yk.stake_from_rao([5] * 5), [9] * 5, [1] * 5, [True] * 5, 10)
     with pytest.raises(yk.InputError) as caught:
-        yk.simulate(state, yk.Hyperparameters(), **{"epochs": 3, **options})
+        yk.simulate(state, **{"hyperparameters": yk.Hyperparameters(), "epochs": 3, **options})
     assert (caught.value.field, caught.value.index) == (field, index)
     with pytest.raises(yk.InputError) as caught:
         yk.simulate(state, [yk.Hyperparameters(), None, 3], epochs=3)  # type: ignore[list-item]

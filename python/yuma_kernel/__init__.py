@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from yuma_kernel import stages
 from yuma_kernel.arrays import MAX_UIDS
 from yuma_kernel.epoch import BACKENDS, epoch
-from yuma_kernel.errors import BackendUnavailable, InputError, NewerRuntimeWarning, UnsupportedProfile
+from yuma_kernel.errors import BackendUnavailable, InactiveWarning, InputError, NewerRuntimeWarning, UnsupportedProfile
 from yuma_kernel.many import epoch_many
 from yuma_kernel.profiles import PROFILES, Profile, profile_of
 from yuma_kernel.results import OUTPUTS, TRACES, Difference, EpochResult
@@ -38,6 +38,7 @@ __all__ = [
     "EpochResult",
     "Explanation",
     "Hyperparameters",
+    "InactiveWarning",
     "InputError",
     "NewerRuntimeWarning",
     "PermitThreshold",

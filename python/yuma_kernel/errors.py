@@ -48,5 +48,9 @@ class NewerRuntimeWarning(UserWarning):
     """A runtime later than all that this version knows: it is computed as the latest that is known."""
 
 
+class InactiveWarning(UserWarning):
+    """In a simulation the last validator that was active has gone inactive: what follows is computed without any."""
+
+
 class BackendUnavailable(ImportError):
     """A known backend that cannot be loaded here; the message says how to get it."""
