@@ -175,7 +175,7 @@ def simulate(
     n = state.n
     rules = _hyperparameters(hyperparameters, count)
     if steps is not None:
-        if steps != "tempo":
+        if not isinstance(steps, str) or steps != "tempo":
             raise InputError("steps", f"expected 'tempo' or None, got {shown(steps)}")
         moved = {
             "current_block": current_block,
@@ -286,7 +286,8 @@ class Dates:
         self._some = False
         stake = plan.arrays["total_stake"]
         assert stake is not None  # as it cannot be carried
-        self._high, self._any = stake[:, :, 1], stake.any(axis=2)
+        self._high: AnyArray = stake[:, :, 1]
+        self._any: AnyArray = np.logical_or(stake[:, :, 0], stake[:, :, 1])
 
     def _column(self, values: Sequence[int], epochs: slice) -> AnyArray:
         return np.array(values[epochs] if len(values) > 1 else values, np.uint64)[:, None]
@@ -345,7 +346,8 @@ class Dates:
     def _look(self, first: int, permit: AnyArray, active: AnyArray) -> None:
         """For the first epoch without an active validator after one that had some."""
         epochs = slice(first, first + len(permit))
-        high, some = (part[epochs] if len(part) > 1 else part for part in (self._high, self._any))
+        part = epochs if len(self._high) > 1 else slice(None)
+        high, some = self._high[part], self._any[part]
         counts = some & (high >= self._rules(epochs, lambda h: h.stake_threshold))
         validators = permit & counts
         any_active = np.atleast_1d((validators & active).any(axis=1))
