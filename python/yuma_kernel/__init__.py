@@ -21,6 +21,7 @@ from yuma_kernel.weights import weights_to_u16
 if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
+    from yuma_kernel import studies as studies
     from yuma_kernel.explanation import Explanation, explain
     from yuma_kernel.permits import PermitThreshold, permit_threshold
     from yuma_kernel.submission import Preflight, preflight
@@ -66,7 +67,7 @@ __all__ = [
     "weights_to_u16",
 ]
 
-_ROOMS = ("chain",)
+_ROOMS = ("chain", "studies")
 _QUESTIONS = {
     "Explanation": "explanation",
     "PermitThreshold": "permits",

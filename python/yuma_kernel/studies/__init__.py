@@ -1,0 +1,10 @@
+"""Studies of consensus: each a call that returns a frozen result with a tidy table, its picture and its provenance.
+
+They stand above `yuma_kernel.variants` and `yuma_kernel.simulate`; pictures and frames need the extra
+`yuma-kernel[studies]`.
+"""
+
+from yuma_kernel.studies.result import Study
+from yuma_kernel.studies.runtimes import Runtimes, runtimes
+
+__all__ = ["Runtimes", "Study", "runtimes"]
