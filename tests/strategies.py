@@ -151,3 +151,75 @@ def states(draw: st.DrawFn, max_n: int = 12) -> yk.SubnetState:
 
 
 emissions = integers(0, U64_MAX, 1, 10**9, 148_000_000_000, 2**53 + 1)
+
+
+# -- where a rounding decides: operands that are solved for, not drawn ------------------------------------------------------
+
+lefts = st.sampled_from([-2, -1, -1, 0, 1, 1, 2])
+"""What a product leaves modulo 2^32, or a quotient modulo its divisor: a step that is off by one tells about 0."""
+
+
+def solved_factor(a: int, left: int, modulus: int = 2**32) -> int:
+    """b in [0, modulus) with a·b ≡ left; a is a unit."""
+    return pow(a, -1, modulus) * left % modulus
+
+
+@st.composite
+def solved_products(draw: st.DrawFn) -> tuple[int, int]:
+    """Two proportions below ONE, whose product leaves next to nothing, or next to all, modulo 2^32."""
+    a = draw(integers(0, 2**32 - 1)) | 1
+    pair = a, solved_factor(a, draw(lefts))
+    return pair if draw(st.booleans()) else pair[::-1]
+
+
+@st.composite
+def solved_quotients(draw: st.DrawFn, most: int = 2**62) -> tuple[int, int]:
+    """0 <= x < s, whose quotient x·2^32 / s leaves next to nothing, or next to all, modulo s; s is odd."""
+    s = draw(integers(1, most, 2**31, 2**46, 2**47)) | 1
+    return solved_factor(2**32 % s, draw(lefts), s) if s > 1 else 0, s
+
+
+def _spread(rest: int, count: int) -> list[int]:
+    """`count` numbers nearly alike with this sum."""
+    return [rest // count + (k < rest % count) for k in range(count)]
+
+
+@st.composite
+def solved_values(draw: st.DrawFn, count: int) -> list[int]:
+    """`count` >= 3 stored values, of which one, v, leaves as little as v·2^32 modulo their sum."""
+    lowest = draw(st.integers(65537, count * 40_000))
+    left = draw(lefts)
+    for sum_ in range(lowest | 1, (lowest | 1) + 400, 2):
+        v = solved_factor(2**32, left, sum_)
+        if v <= U16_MAX and v <= sum_ and -(-(sum_ - v) // (count - 1)) <= U16_MAX:
+            values = _spread(sum_ - v, count - 1)
+            values.insert(draw(st.integers(0, count - 1)), v)
+            return values
+    return draw(st.lists(u16, min_size=count, max_size=count))
+
+
+@st.composite
+def solved_states(draw: st.DrawFn, max_n: int = 12) -> yk.SubnetState:
+    """Full matrices: the rows of the weights and the columns of the bonds solved, and the shares of the stake."""
+    n = draw(st.integers(4, max_n))
+    weights = []
+    for i in range(n):
+        others = [j for j in range(n) if j != i]  # the diagonal does not count
+        weights.append(list(zip(others, draw(solved_values(n - 1)), strict=True)))
+    columns = [draw(solved_values(n)) for _ in range(n)]
+    total = draw(integers(2**70, 2**127 - 1)) | 1
+    whale = solved_factor(2**64, draw(lefts), total)
+    stakes = _spread(total - whale, n - 1)
+    stakes.insert(draw(st.integers(0, n - 1)), whale)
+    return yk.SubnetState(
+        weights=yk.SparseRows.from_rows(weights),
+        bonds=yk.SparseRows.from_rows([[(j, columns[j][i]) for j in range(n)] for i in range(n)]),
+        total_stake=np.array([(bits & U64_MAX, bits >> 64) for bits in stakes], np.uint64),
+        last_update=[100] * n,
+        block_at_registration=[0] * n,
+        validator_permit=[True] * n,
+        current_block=110,
+        last_mechanism_step_block=100,
+        previous_consensus=draw(previous_consensus(n)),
+        last_yuma_step_block=None,
+    )

@@ -86,6 +86,28 @@ def test_edges_cover_every_operation() -> None:
     assert REFERENCE.keys() - OPERANDS.keys() == {"median_col"}  # it is in test_median
 
 
+@pytest.mark.parametrize("operation", ["mul", "cmul", "emit", "div", "sdiv", "to_u16"])
+def test_where_a_rounding_decides(compiled: str, operation: str) -> None:
+    compute, expected = PRIMITIVES[compiled]()[operation], REFERENCE[operation]
+    pairs = strategies.solved_quotients() if operation in ("div", "sdiv") else strategies.solved_products()
+    signs = st.sampled_from([1] if operation == "emit" else [-1, 1])
+
+    @settings(max_examples=500, deadline=None)
+    @given(pairs, signs, signs)
+    def agrees(pair: tuple[int, int], sign: int, other: int) -> None:
+        a, b = pair[0] * sign, pair[1] * other
+        if operation == "to_u16":
+            a = (a % 65536 * 2**32 + 65534) // 65535  # the smallest that is stored as that
+            assert compute(a) == expected(a)
+            assert compute(a - 1) == expected(a - 1)
+            return
+        assert compute(a, b) == expected(a, b)
+        if operation == "emit":
+            assert compute(a, b + 2**63) == expected(a, b + 2**63)
+
+    agrees()
+
+
 def test_exp_where_its_sum_is_a_power_of_two(backend: str) -> None:
     """There 2^64 / sum leaves no remainder, the edge of any shortcut for that quotient; e^a = 2^k is near a = k ln 2."""
     compute = PRIMITIVES[backend]()["exp"]
