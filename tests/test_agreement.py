@@ -33,7 +33,12 @@ def test_epoch(variants: list[str]) -> None:
 
 def test_epoch_where_a_rounding_decides(variants: list[str]) -> None:
     """Rows, columns and stakes that are solved for, and an emission solved for with the shares that come out of them."""
-    everybody = {"stake_threshold": 0, "activity_cutoff": 5000, "commit_reveal": False, "max_allowed_validators": 64}
+    everybody: dict[str, Any] = {
+        "stake_threshold": 0,
+        "activity_cutoff": 5000,
+        "commit_reveal": False,
+        "max_allowed_validators": 64,
+    }
     loose = strategies.hyperparameters().map(lambda h: dataclasses.replace(h, **everybody))
 
     @settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
