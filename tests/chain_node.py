@@ -204,15 +204,17 @@ class Node:
                 thread.join()
 
     @contextmanager
-    def ws(self) -> Iterator[str]:
-        """Serves over WebSocket; the URL."""
+    def ws(self, answers: int | None = None) -> Iterator[str]:
+        """Serves over WebSocket; the URL. Every connection is closed after so many answers."""
         pytest.importorskip("websockets", reason="a WebSocket needs the extra: yuma-kernel[chain]")
         from websockets.exceptions import ConnectionClosed
         from websockets.sync.server import serve
 
         def handler(socket: Any) -> None:
             try:
-                for message in socket:
+                for count, message in enumerate(socket):
+                    if count == answers:
+                        return
                     socket.send(self._text(message))
             except ConnectionClosed:
                 pass

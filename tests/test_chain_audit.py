@@ -58,6 +58,8 @@ def test_a_hundred_epochs_and_one_false_value() -> None:
             assert audit.emission == emission
             assert audit.result.mechanisms[0] == results[0]
         assert any(results[0].dividends.any() for results in past.results)
+        assert "100 epochs, 0 with differences, 0 not audited" in audits._repr_html_()
+        assert len(audits.table()) == 100
         block = past.blocks[41]
         false = [
             ("Consensus", "consensus", 7, lambda raw: raw[:15] + bytes([raw[15] ^ 1]) + raw[16:]),

@@ -126,6 +126,7 @@ def test_from_a_node() -> None:
     with node.http() as url:
         assert CHAIN.next_epoch(url, 7) == got
     assert json.loads(json.dumps(got.to_dict()))["block"] == 5160
+    assert got._repr_html_().startswith("<table><tr><th>netuid</th><th>block</th>")
 
 
 def test_put_off() -> None:
@@ -208,6 +209,9 @@ def test_a_forecast_that_comes_true(spec: int) -> None:
     assert {change.kind for change in got.changes} == {"weights", "registration", "schedule"}
     assert asyncio.run(CHAIN.aforecast(node.rpc, 7)).to_dict() == got.to_dict()
     assert json.loads(json.dumps(got.to_dict()))["emission"]["estimate_rao"] == past.emissions[-1]
+    earning = (got.epoch.server_emission != 0) | (got.epoch.validator_emission != 0)
+    assert len(got.table()) == int(earning.sum()) < len(got.table(everybody=True)) == 12
+    assert f"epoch of block {got.block}" in got._repr_html_()
 
 
 def test_what_can_change_it() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import random
+import shutil
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -678,8 +683,8 @@ def silent() -> Iterator[int]:
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[int]:
-    """A server that gives every connection these bytes and closes it."""
+def answering(body: bytes, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server that gives every connection these bytes and closes it; with a context over TLS."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -692,8 +697,13 @@ def answering(body: bytes) -> Iterator[int]:
                     connection, _ = server.accept()
                 except TimeoutError:
                     continue
-                with connection:
+                with connection, contextlib.suppress(OSError):
                     connection.settimeout(1)
+                    if context is not None:
+                        with context.wrap_socket(connection, server_side=True) as inner:
+                            inner.recv(65536)
+                            inner.sendall(body)
+                        continue
                     connection.recv(65536)
                     connection.sendall(body)
 
@@ -709,6 +719,8 @@ def answering(body: bytes) -> Iterator[int]:
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 @pytest.mark.parametrize("awaited", [False, True])
 def test_no_answer_in_time(scheme: str, awaited: bool) -> None:
+    if scheme == "ws":
+        pytest.importorskip("websockets")
     with silent() as port:
         url = f"{scheme}://127.0.0.1:{port}/?key={SECRET}"
         start = time.monotonic()
@@ -729,6 +741,8 @@ def _read(url: str, awaited: bool, **options: Any) -> yk.Snapshot:
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 @pytest.mark.parametrize("awaited", [False, True])
 def test_nobody_there(scheme: str, awaited: bool) -> None:
+    if scheme == "ws":
+        pytest.importorskip("websockets")
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
@@ -784,18 +798,91 @@ def test_a_client_that_raises(node: Node) -> None:
         CHAIN.snapshot(raises, 7)
 
 
-def test_import_is_lazy() -> None:
-    import subprocess
-    import sys
+class Bag:
+    """An object with the attributes that it is given."""
 
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+def test_clients_by_their_shape(node: Node) -> None:
+    """What each client has and nothing else; the real packages are tried in nox sessions."""
+
+    async def enveloped(method: str, params: list[Any]) -> Any:
+        return node.rpc(method, params)
+
+    async def result(method: str, params: list[Any]) -> Any:
+        return node.answer(method, params)
+
+    async def decoded(method: str, params: list[Any]) -> Any:  # turbobt gives bytes where the result is hexadecimal
+        answer = node.answer(method, params)
+        return bytearray.fromhex(answer[2:]) if isinstance(answer, str) and answer.startswith("0x") else answer
+
+    blocking = [Bag(rpc_request=node.rpc), Bag(substrate=Bag(rpc_request=node.rpc))]
+    connected = Bag(_substrate=Bag(raw=Bag(rpc_request=result)))
+    blocking.append(Bag(_call=asyncio.run, _client=connected))  # bittensor 11
+    awaited = [
+        Bag(rpc_request=enveloped), Bag(substrate=Bag(rpc_request=enveloped)), connected,
+        Bag(rpc=decoded), Bag(subtensor=Bag(rpc=decoded)),
+    ]  # fmt: skip
+    for client in blocking:
+        same(CHAIN.snapshot(client, 7), example())
+        same(asyncio.run(CHAIN.asnapshot(client, 7)), example())
+    for client in awaited:
+        same(asyncio.run(CHAIN.asnapshot(client, 7)), example())
+        with pytest.raises(yk.InputError, match="source: expected a blocking client"):
+            CHAIN.snapshot(client, 7)
+
+
+def test_a_client_without_what_it_should_have() -> None:
+    for client in (Bag(), Bag(substrate=Bag()), Bag(_client=Bag(_substrate=None), _call=print), Bag(rpc=7)):
+        with pytest.raises(yk.InputError, match="source: expected a URL"):
+            CHAIN.snapshot(client, 7)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that nobody has signed but itself, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(file), "-out", str(file) + ".crt"]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
+    return file
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss"])
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_certificate_of_nobody_is_refused(scheme: str, awaited: bool, certificate: Path) -> None:
+    if scheme == "wss":
+        pytest.importorskip("websockets")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    body, refused = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", r"(?i)certificate.verify.failed"
+    with answering(body, context) as port, pytest.raises(CHAIN.TransportError, match=refused) as caught:
+        _read(f"{scheme}://127.0.0.1:{port}", awaited, attempts=1, timeout=5)
+    assert caught.value.request == "chain_getHead"
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_socket_that_closes_after_every_answer(awaited: bool, node: Node) -> None:
+    """The connection is made again, and what was read before stays: all of it is of one block."""
+    with node.ws(answers=2) as url:
+        same(_read(url, awaited), example())
+    with node.ws(answers=0) as url, pytest.raises(CHAIN.TransportError, match="2 attempts"):
+        _read(url, awaited, attempts=2)
+
+
+def test_import_is_lazy() -> None:
     code = "import sys, yuma_kernel; assert 'yuma_kernel.chain' not in sys.modules; yuma_kernel.chain.snapshot; "
     code += "assert 'websockets' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_extra_that_is_missing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "websockets.sync.client", None)
     with pytest.raises(yk.BackendUnavailable, match=r"yuma-kernel\[chain\]"):
         CHAIN.snapshot("ws://127.0.0.1:9", 7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, overload
 
 from yuma_kernel.arrays import integer
 from yuma_kernel.chain import audit as audits
@@ -38,8 +38,20 @@ from yuma_kernel.chain.transport import ATTEMPTS, TIMEOUT
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.snapshot import Snapshot
 
+_T = TypeVar("_T")
+
 MECHANISMS: Final = 16
 """More than this many mechanisms have no storage index of their own."""
+
+
+def _asked(source: object, flow: Flow[_T], timeout: float, attempts: int) -> _T:
+    with blocking(source, timeout, attempts) as call:
+        return run(flow, call)
+
+
+async def _awaited(source: object, flow: Flow[_T], timeout: float, attempts: int) -> _T:
+    async with awaited(source, timeout, attempts) as call:
+        return await arun(flow, call)
 
 
 def _snapshot_flow(source: object, netuid: int, block: int | None, mechanism: int, profile: int | None) -> Flow[Snapshot]:
@@ -89,8 +101,7 @@ def snapshot(
         UnsupportedProfile: a runtime whose arithmetic is not computed here. InputError: an argument breaks a rule.
         BackendUnavailable: a WebSocket without the extra `chain`.
     """
-    with blocking(source, timeout, attempts) as call:
-        return run(_snapshot_flow(source, netuid, block, mechanism, profile), call)
+    return _asked(source, _snapshot_flow(source, netuid, block, mechanism, profile), timeout, attempts)
 
 
 async def asnapshot(
@@ -104,8 +115,7 @@ async def asnapshot(
     attempts: int = ATTEMPTS,
 ) -> Snapshot:
     """`snapshot`, awaited."""
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(_snapshot_flow(source, netuid, block, mechanism, profile), call)
+    return await _awaited(source, _snapshot_flow(source, netuid, block, mechanism, profile), timeout, attempts)
 
 
 def subnet(
@@ -118,8 +128,7 @@ def subnet(
     attempts: int = ATTEMPTS,
 ) -> Subnet:
     """All mechanisms of a subnet as they are stored after `block`, in one reading; arguments as in `snapshot`."""
-    with blocking(source, timeout, attempts) as call:
-        return run(_subnet_flow(source, netuid, block, profile), call)
+    return _asked(source, _subnet_flow(source, netuid, block, profile), timeout, attempts)
 
 
 async def asubnet(
@@ -132,8 +141,7 @@ async def asubnet(
     attempts: int = ATTEMPTS,
 ) -> Subnet:
     """`subnet`, awaited."""
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(_subnet_flow(source, netuid, block, profile), call)
+    return await _awaited(source, _subnet_flow(source, netuid, block, profile), timeout, attempts)
 
 
 # -- the schedule and the forecast ----------------------------------------------------------------------------------------
@@ -151,8 +159,7 @@ def next_epoch(
         ChainError: as in `snapshot`. InputError: an argument breaks a rule.
     """
     flow = schedule.next_epoch(checked_netuid(netuid), checked_block(block), layouts_of(source))
-    with blocking(source, timeout, attempts) as call:
-        return run(flow, call)
+    return _asked(source, flow, timeout, attempts)
 
 
 async def anext_epoch(
@@ -160,8 +167,7 @@ async def anext_epoch(
 ) -> NextEpoch:
     """`next_epoch`, awaited."""
     flow = schedule.next_epoch(checked_netuid(netuid), checked_block(block), layouts_of(source))
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(flow, call)
+    return await _awaited(source, flow, timeout, attempts)
 
 
 def _forecast_flow(source: object, netuid: int, block: int | None, profile: int | None) -> Flow[Forecast]:
@@ -185,8 +191,7 @@ def forecast(
     Raises:
         ChainError: as in `snapshot`; ContentError too where there is no next epoch. InputError: an argument breaks a rule.
     """
-    with blocking(source, timeout, attempts) as call:
-        return run(_forecast_flow(source, netuid, block, profile), call)
+    return _asked(source, _forecast_flow(source, netuid, block, profile), timeout, attempts)
 
 
 async def aforecast(
@@ -199,8 +204,7 @@ async def aforecast(
     attempts: int = ATTEMPTS,
 ) -> Forecast:
     """`forecast`, awaited."""
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(_forecast_flow(source, netuid, block, profile), call)
+    return await _awaited(source, _forecast_flow(source, netuid, block, profile), timeout, attempts)
 
 
 # -- audits ---------------------------------------------------------------------------------------------------------------
@@ -278,15 +282,12 @@ def audit(
     if progress is not None and not callable(progress):
         raise InputError("progress", f"expected a callable, got {type(progress).__name__}")
     if range is None:
-        with blocking(source, timeout, attempts) as call:
-            return run(_audit_flow(source, netuid, block, profile), call)
+        return _asked(source, _audit_flow(source, netuid, block, profile), timeout, attempts)
     last, first, most = _epochs_of(range, block)
-    with blocking(source, timeout, attempts) as call:
-        blocks = run(audits.epochs_before(netuid, last, first, most, layouts_of(source)), call)
+    blocks = _asked(source, audits.epochs_before(netuid, last, first, most, layouts_of(source)), timeout, attempts)
 
     def one(number: int) -> Audit:
-        with blocking(source, timeout, attempts) as call:
-            return run(_audit_flow(source, netuid, number, profile), call)
+        return _asked(source, _audit_flow(source, netuid, number, profile), timeout, attempts)
 
     return audits.each(blocks, one, netuid, threads if isinstance(source, str) else 1, progress)
 
@@ -301,8 +302,7 @@ async def aaudit(
     attempts: int = ATTEMPTS,
 ) -> Audit:
     """`audit` of one epoch, awaited."""
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(_audit_flow(source, netuid, block, profile), call)
+    return await _awaited(source, _audit_flow(source, netuid, block, profile), timeout, attempts)
 
 
 def _epochs_of(value: object, block: int | None) -> tuple[int | None, int, int]:
@@ -350,8 +350,7 @@ def payout(
     Raises:
         ChainError: as in `audit` and `forecast`. InputError: an argument breaks a rule.
     """
-    with blocking(source, timeout, attempts) as call:
-        return run(_payout_flow(source, netuid, block, profile), call)
+    return _asked(source, _payout_flow(source, netuid, block, profile), timeout, attempts)
 
 
 async def apayout(
@@ -364,8 +363,7 @@ async def apayout(
     attempts: int = ATTEMPTS,
 ) -> EpochPayout:
     """`payout`, awaited."""
-    async with awaited(source, timeout, attempts) as call:
-        return await arun(_payout_flow(source, netuid, block, profile), call)
+    return await _awaited(source, _payout_flow(source, netuid, block, profile), timeout, attempts)
 
 
 # -- without a node -------------------------------------------------------------------------------------------------------

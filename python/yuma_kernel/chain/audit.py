@@ -18,6 +18,7 @@ from yuma_kernel.chain.forecast import added, extra_keys
 from yuma_kernel.chain.layout import NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import SubnetResult, combined, emissions, weights
 from yuma_kernel.chain.requests import Flow
+from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import (
     MODES_SINCE,
     NO_COMMIT,
@@ -36,6 +37,7 @@ from yuma_kernel.errors import InputError
 from yuma_kernel.results import OUTPUTS, Difference, EpochResult, _array_difference, _rows_difference
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.snapshot import Snapshot, save
+from yuma_kernel.tables import Table
 
 STORED: Final[Mapping[str, str]] = {
     "active": "Active",
@@ -50,7 +52,7 @@ STORED: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Tabled):
     """One past epoch, computed again.
 
     Attributes:
@@ -96,6 +98,10 @@ class Audit:
     def verdict(self) -> str:
         """In words."""
         return "no difference" if not self.differences else "; ".join(map(str, self.differences))
+
+    def table(self) -> Table:
+        """One row."""
+        return Audits([self]).table()
 
     def save(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Writes one snapshot a mechanism into the folder, named by subnet, block and mechanism; the files."""
@@ -480,11 +486,19 @@ class Failure:
     block: int
     error: ChainError | InputError
 
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        return f"not audited: {self.error}"
+
     def __str__(self) -> str:
-        return f"subnet {self.netuid}, epoch of block {self.block}: not audited: {self.error}"
+        return f"subnet {self.netuid}, epoch of block {self.block}: {self.verdict}"
 
 
-class Audits(Sequence["Audit | Failure"]):
+_COLUMNS: Final = {"runtime": "spec_version", "profile": "profile", "emission_rao": "emission"}
+
+
+class Audits(Tabled, Sequence["Audit | Failure"]):
     """Audits of many epochs, by block; where one could not be audited its failure, so that the others are not lost."""
 
     def __init__(self, items: Sequence[Audit | Failure]) -> None:
@@ -505,6 +519,19 @@ class Audits(Sequence["Audit | Failure"]):
 
     def __repr__(self) -> str:
         return f"Audits({self.verdict})"
+
+    def table(self) -> Table:
+        """A row for each epoch."""
+        columns: dict[str, list[Any]] = {
+            "block": [item.block for item in self],
+            "verdict": [item.verdict for item in self],
+            **{column: [getattr(item, name, None) for item in self] for column, name in _COLUMNS.items()},
+            "revealed": [len(item.revealed) if isinstance(item, Audit) else None for item in self],
+            "notes": ["; ".join(item.notes) if isinstance(item, Audit) else "" for item in self],
+        }
+        odd = [int(isinstance(item, Failure) or bool(item.differences)) for item in self]
+        headers = {"emission_rao": "emission (rao)"}
+        return Table(columns, headers=headers, left=("verdict", "notes"), caption=self.verdict, important=odd)
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -16,10 +16,12 @@ from yuma_kernel.chain.mechanisms import Subnet, SubnetResult, emissions
 from yuma_kernel.chain.payout import PendingEmission, estimate_pending
 from yuma_kernel.chain.requests import Flow
 from yuma_kernel.chain.schedule import NextEpoch, next_epoch_at
+from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import Place, Reading, commits, profile_for, reading, snapshots
 from yuma_kernel.results import EpochResult
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import activity
+from yuma_kernel.tables import Table, alpha
 
 KINDS: Final = ("reveal", "commit", "inactive", "weights", "registration", "schedule")
 """What can change a forecast, from the most to the least certain to happen."""
@@ -44,8 +46,11 @@ class Change:
         return f"{self.kind}: {self.text}"
 
 
+_SHOWN: Final = ("validator_trust", "consensus", "dividends", "server_emission", "validator_emission", "validator_permit")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Tabled):
     """The next epoch of a subnet from the state of `head`.
 
     Attributes:
@@ -89,6 +94,32 @@ class Forecast:
     def epoch(self) -> EpochResult:
         """Of the first mechanism."""
         return self.result.mechanisms[0]
+
+    def table(self, everybody: bool = False) -> Table:
+        """A row for each uid that earns something, or for every uid."""
+        result, hotkeys = self.result, self.snapshot.hotkeys or ()
+        earns = (result.server_emission != 0) | (result.validator_emission != 0)
+        uids = [uid for uid in range(len(earns)) if everybody or earns[uid]]
+        columns: dict[str, list[Any]] = {"uid": uids}
+        for number, mechanism in enumerate(result.mechanisms):
+            name = "incentive" if len(result.mechanisms) == 1 else f"incentive_{number}"
+            columns[name] = mechanism.incentive[uids].tolist()
+        for name in _SHOWN:
+            columns[f"{name}_rao" if name.endswith("emission") else name] = getattr(result, name)[uids].tolist()
+        columns["hotkey"] = [hotkeys[uid] for uid in uids]
+        caption = (
+            f"subnet {self.netuid}, epoch of block {self.block}, {self.next.blocks_left} blocks after {self.head}: "
+            f"{self.emission} rao ({alpha(self.emission)} alpha) by estimate, {sum(self.pending.values())} of it pending"
+        )
+        weight = (result.server_emission.astype(object) + result.validator_emission.astype(object))[uids].tolist()
+        return Table(columns, headers={"validator_permit": "permit"}, caption=caption, important=weight)
+
+    def table_of_changes(self) -> Table:
+        """A row for each thing that can still change it."""
+        names = ("kind", "uid", "mechanism", "text")
+        columns = {name: [getattr(change, name) for change in self.changes] for name in names}
+        people = {name: columns[name] for name in ("kind", "uid", "text")}
+        return Table(columns, people, {"text": "what"}, left=("kind", "text"), title="What can still change it")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON: the schedule, the emission, what can change, and every uid's result."""

@@ -15,14 +15,19 @@ from yuma_kernel.chain.layout import Key, Layout
 from yuma_kernel.chain.mechanisms import SubnetResult
 from yuma_kernel.chain.payout import HotkeyState, MinerPayout, Payout, ValidatorPayout, pay
 from yuma_kernel.chain.requests import Flow
+from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import Reading, Stored
+from yuma_kernel.tables import Table, alpha
 
 ROOT: Final = 0
 """The number of the root subnet, in which a hotkey's stake is its root stake."""
 
 
+_AMOUNTS: Final = ("alpha_rao", "root_rao", "withheld_rao")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class EpochPayout:
+class EpochPayout(Tabled):
     """Who is paid what of one epoch.
 
     Attributes:
@@ -47,6 +52,30 @@ class EpochPayout:
 
     def __repr__(self) -> str:
         return f"EpochPayout(netuid={self.netuid}, block={self.block}, {self.miners!r}, {self.validators!r})"
+
+    def table(self) -> Table:
+        """A row for each who is paid something, miners by uid and then validators."""
+        rows: list[tuple[str, int | None, str, int, int, int]] = []
+        for uid, (paid, withheld) in enumerate(zip(self.miners.paid, self.miners.withheld, strict=True)):
+            if paid or withheld:
+                rows.append(("miner", uid, self.hotkeys[uid], paid, 0, withheld))
+        uids = {hotkey: uid for uid, hotkey in enumerate(self.hotkeys)}
+        for payment in self.validators.payments.values():
+            if payment.alpha or payment.root:
+                hotkey = str(payment.hotkey)
+                rows.append(("validator", uids.get(hotkey), hotkey, payment.alpha, payment.root, 0))
+        names = ("as", "uid", "hotkey", *_AMOUNTS)
+        columns: dict[str, list[Any]] = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+        people = {name: [alpha(v) for v in values] if name in _AMOUNTS else values for name, values in columns.items()}
+        miners = sum(self.miners.paid)
+        caption = (
+            f"subnet {self.netuid}, epoch of block {self.block}: miners {alpha(miners)}, "
+            f"validators {alpha(sum(columns['alpha_rao']) - miners)}, root {alpha(sum(columns['root_rao']))}, "
+            f"withheld {alpha(sum(self.miners.withheld))} alpha"
+        )
+        headers = {"alpha_rao": "alpha", "root_rao": "to root (alpha)", "withheld_rao": "withheld (alpha)"}
+        weight = [row[3] + row[4] for row in rows]
+        return Table(columns, people, headers, left=("as", "hotkey"), caption=caption, important=weight)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -11,7 +11,9 @@ from yuma_kernel.chain import requests
 from yuma_kernel.chain.errors import NoSubnet
 from yuma_kernel.chain.layout import DYNAMIC_TEMPO, Key, Layout
 from yuma_kernel.chain.requests import Flow
+from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import MODES_SINCE, Place, Stored, block_number, network, place
+from yuma_kernel.tables import Table
 
 SAFETY_NET: Final = 50_400
 """Blocks without a step after which an epoch is due whatever else says; since `MODES_SINCE` more than the tempo."""
@@ -22,7 +24,7 @@ _MOST_EPOCHS: Final = 100_000
 
 
 @dataclass(frozen=True)
-class NextEpoch:
+class NextEpoch(Tabled):
     """When a subnet's next epoch is, as things are after `head`.
 
     Attributes:
@@ -68,10 +70,22 @@ class NextEpoch:
             f"subnet {self.netuid}: epoch at block {self.block}, {self.blocks_left} after {self.head} ({self.reason}{late})"
         )
 
+    def table(self) -> Table:
+        """One row."""
+        columns = {name: [value] for name, value in self.to_dict().items()}
+        people = {name: columns[name] for name in ("netuid", "block", "blocks_left", "put_off", "head", "reason")}
+        people["about"] = ["" if self.seconds_left is None else _duration(self.seconds_left)]
+        return Table(columns, people, left=("reason", "about"))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         names = ("netuid", "block", "head", "due", "reason", "tempo", "spec_version", "network")
         return {**{name: getattr(self, name) for name in names}, "blocks_left": self.blocks_left, "put_off": self.put_off}
+
+
+def _duration(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 @dataclass

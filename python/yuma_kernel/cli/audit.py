@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from yuma_kernel.cli.network import asks
-from yuma_kernel.cli.output import Table, emit, formats, note, progress
+from yuma_kernel.cli.output import emit, formats, note, progress
 from yuma_kernel.errors import InputError
 
 _EPILOG = """\
@@ -72,23 +72,6 @@ def command(
         if folder is not None and isinstance(item, chain.Audit):
             Path(folder).mkdir(parents=True, exist_ok=True)
             item.save(folder)
-    emit(form, audits.to_dict(), _table(list(audits)))
+    emit(form, audits.to_dict(), audits.table())
     note(f"subnet {netuid}: {audits.verdict}")
     return 1 if audits.different else 2 if audits.failures else 0
-
-
-def _table(items: list[Any]) -> Table:
-    from yuma_kernel.chain import Audit
-
-    names = ("block", "verdict", "runtime", "profile", "emission_rao", "revealed", "notes")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for item in items:
-        known = isinstance(item, Audit)
-        columns["block"].append(item.block)
-        columns["verdict"].append(item.verdict if known else f"not audited: {item.error}")
-        columns["runtime"].append(item.spec_version if known else None)
-        columns["profile"].append(item.profile if known else None)
-        columns["emission_rao"].append(item.emission if known else None)
-        columns["revealed"].append(len(item.revealed) if known else None)
-        columns["notes"].append("; ".join(item.notes) if known else "")
-    return Table(columns, headers={"emission_rao": "emission (rao)"}, left=("verdict", "notes"))
