@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
     from yuma_kernel import studies as studies
+    from yuma_kernel.comparison import Comparison, compare
     from yuma_kernel.explanation import Explanation, explain
     from yuma_kernel.permits import PermitThreshold, permit_threshold
     from yuma_kernel.submission import Preflight, preflight
@@ -35,6 +36,7 @@ __all__ = [
     "PROFILES",
     "TRACES",
     "BackendUnavailable",
+    "Comparison",
     "Difference",
     "EpochResult",
     "Explanation",
@@ -51,6 +53,7 @@ __all__ = [
     "SubnetState",
     "UnsupportedProfile",
     "Variants",
+    "compare",
     "epoch",
     "epoch_many",
     "explain",
@@ -69,9 +72,11 @@ __all__ = [
 
 _ROOMS = ("chain", "studies")
 _QUESTIONS = {
+    "Comparison": "comparison",
     "Explanation": "explanation",
     "PermitThreshold": "permits",
     "Preflight": "submission",
+    "compare": "comparison",
     "explain": "explanation",
     "permit_threshold": "permits",
     "preflight": "submission",
