@@ -14,7 +14,7 @@ import pytest
 import yuma_kernel as yk
 from chain import earlier_cases
 from yuma_kernel.studies import Runtimes, Study, runtimes
-from yuma_kernel.studies.runtimes import MEASURED, under
+from yuma_kernel.studies.runtime_changes import MEASURED, under
 
 
 def test_rows_are_the_differences_and_all_of_them() -> None:

@@ -4,7 +4,8 @@ They stand above `yuma_kernel.variants` and `yuma_kernel.simulate`; pictures and
 `yuma-kernel[studies]`.
 """
 
+from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
 from yuma_kernel.studies.result import Study
-from yuma_kernel.studies.runtimes import Runtimes, runtimes
+from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
 
-__all__ = ["Runtimes", "Study", "runtimes"]
+__all__ = ["Guarantee", "Runtimes", "Study", "guarantee", "runtimes"]

@@ -1,0 +1,215 @@
+"""The map of the consensus guarantee: the documented values, the cells one by one, and runs over workers and folders."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import yuma_kernel as yk
+from yuma_kernel.studies import Guarantee, engine, guarantee
+from yuma_kernel.studies.guarantee_map import cells, upscaled
+
+SMALL: dict[str, Any] = {"stakes": [0.6, 0.9], "steps": 10, "validators": 8, "servers": 24}
+
+
+@pytest.mark.parametrize(
+    ("sigma", "penalty", "documented"),
+    [(0.0, 65534, 0.60), (0.2, 65534, 0.67), (0.4, 65534, 0.73), (0.4, 32768, 0.76), (0.4, 0, 0.78)],
+)
+def test_documented_retention(sigma: float, penalty: int, documented: float) -> None:
+    """Within one grid step of what the chain's own study says of a major side of 0.6."""
+    found = guarantee(stakes=[0.6], sigma=sigma, bonds_penalty=penalty).retention(0.6)
+    assert found is not None
+    assert abs(found - documented) <= 1 / 50 + 1e-9
+
+
+def test_upscaled_rows_are_the_chains() -> None:
+    random = np.random.default_rng(3)
+    largest = np.array([0, 1, 2, 3, 255, 32767, 32768, 32769, 40000, 65534, 65535])
+    rows = np.stack([random.integers(0, top + 1, 40) for top in largest for _ in range(5)])
+    rows[:, 0] = np.repeat(largest, 5)
+    got = upscaled(rows)
+    for row, stored in zip(rows, got, strict=True):
+        assert stored.tolist() == yk.stages.upscale_to_u16(row.astype(np.uint16), backend="reference").tolist()
+    # every value below every largest one of a few
+    for top in (1, 7, 300, 32768, 32769, 65535):
+        every = np.arange(top + 1)
+        assert upscaled(every).tolist() == yk.stages.upscale_to_u16(every.astype(np.uint16)).tolist()
+
+
+def test_cells_one_by_one() -> None:
+    """Each cell from its definition, with the reference."""
+    chunk = {
+        "stake": 0.6, "first": 0, "end": 4, "steps": 3, "validators": 6, "servers": 10, "sigma": 0.4, "kappa": 32767,
+        "bonds_penalty": 65534, "profile": 475, "seed": 9,
+    }  # fmt: skip
+    got = cells(chunk)
+    random = np.random.default_rng([9, 600_000])
+    stake = np.maximum(0, 1 + 0.3 * random.standard_normal(6))
+    stake[:3] *= 0.6 / stake[:3].sum()
+    stake[3:] *= 0.4 / stake[3:].sum()
+    base = np.maximum(0, 1 + 0.4 * random.standard_normal((6, 10)))
+    base[:, :6] /= base[:, :6].sum(axis=1, keepdims=True)
+    base[:, 6:] /= base[:, 6:].sum(axis=1, keepdims=True)
+    rao = [*(int(s * 21 * 10**15) for s in stake), *[0] * 10]
+    rules = yk.Hyperparameters(yuma3=False, bonds_penalty=65534, max_allowed_validators=6, commit_reveal=False)
+    at = 0
+    for h in (0, 1 / 3, 2 / 3, 1.0):
+        for c in (0, 1 / 3, 2 / 3, 1.0):
+            weights = np.zeros((16, 16), np.uint16)
+            for i in range(6):
+                own, other = (h, 1 - h) if i < 3 else (1 - c, c)
+                row = np.concatenate((base[i, :6] * own, base[i, 6:] * other)) * 65535
+                weights[i, 6:] = yk.stages.upscale_to_u16(row.astype(np.uint16), backend="reference")
+            state = yk.SubnetState(
+                yk.SparseRows.from_dense(weights), yk.SparseRows.empty(16), yk.stake_from_rao(rao), [1] * 16, [0] * 16,
+                [True] * 6 + [False] * 10, 1,
+            )  # fmt: skip
+            emission = yk.epoch(state, rules, emission=10**18, backend="reference").emission.astype(float)
+            majors = emission[:3].sum() + emission[6:12].sum()
+            assert (got["major_weight"][at], got["minor_weight"][at]) == (h, c)
+            assert got["major_emission"][at] == pytest.approx(majors / emission.sum(), abs=1e-12)
+            w = weights[:6, 6:] / np.maximum(weights[:6, 6:].sum(axis=1, keepdims=True), 1)
+            mean = stake @ w
+            assert got["weight_deviation"][at] == pytest.approx((stake @ np.abs(mean - w)).sum() / mean.sum(), rel=1e-12)
+            at += 1
+    assert at == 16
+
+
+def same(a: Guarantee, b: Guarantee) -> bool:
+    return list(a.table) == list(b.table) and all(a.table[name].tobytes() == b.table[name].tobytes() for name in a.table)
+
+
+def test_results_do_not_depend_on_the_workers() -> None:
+    alone = guarantee(**SMALL)
+    with ThreadPoolExecutor(3) as threads:
+        assert same(guarantee(**SMALL, executor=threads), alone)
+    with ProcessPoolExecutor(2) as processes:
+        assert same(guarantee(**SMALL, executor=processes), alone)
+
+
+def test_folder_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = guarantee(**SMALL)
+    calls: list[Any] = []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, of: int) -> None:
+        calls.append((done, of))
+        if done == 1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        guarantee(**SMALL, folder=tmp_path / "a", progress=stop)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(files) == 2  # the study and one chunk
+    computed: list[Any] = []
+    module: Any = __import__("yuma_kernel.studies.guarantee_map", fromlist=["cells"])
+    original = module.cells
+
+    def counted(chunk: Any) -> Any:
+        computed.append(chunk)
+        return original(chunk)
+
+    counted.__module__, counted.__qualname__ = original.__module__, original.__qualname__
+    monkeypatch.setattr(module, "cells", counted)
+    assert same(guarantee(**SMALL, folder=tmp_path / "a"), alone)
+    assert len(computed) == 1
+    assert same(guarantee(**SMALL, folder=tmp_path / "a"), alone)
+    assert len(computed) == 1
+    with pytest.raises(yk.InputError) as caught:
+        guarantee(**{**SMALL, "seed": 1}, folder=tmp_path / "a")
+    assert caught.value.field == "folder"
+
+
+def test_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(yk.InputError) as caught:
+        guarantee(**SMALL, folder=tmp_path)
+    assert caught.value.field == "folder"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def _killer(chunk: Any) -> Any:
+    """Kills its process at the first chunk that a marker does not stop it for."""
+    marker = Path(chunk["marker"])
+    if chunk["k"] == 1 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"x": np.full(3, chunk["k"])}
+
+
+def test_killed_process_loses_its_chunk_alone(tmp_path: Path) -> None:
+    chunks = [{"k": k, "marker": str(tmp_path / "marker")} for k in range(6)]
+    with ProcessPoolExecutor(1) as pool, pytest.raises(Exception, match="terminated abruptly"):
+        engine.run(_killer, chunks, executor=pool, folder=tmp_path / "kept")
+    kept = list((tmp_path / "kept").glob("chunk-*.npz"))
+    assert [path.name[:11] for path in kept] == ["chunk-00000"]
+    with ProcessPoolExecutor(1) as pool:
+        results = engine.run(_killer, chunks, executor=pool, folder=tmp_path / "kept")
+    assert [result["x"].tolist() for result in results] == [[k] * 3 for k in range(6)]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")  # what distributed says of a worker that was killed
+def test_dask_workers_of_which_one_is_killed(cluster: Any, tmp_path: Path) -> None:
+    alone = guarantee(**SMALL, sigma=0.3)
+    killed: list[int] = []
+
+    def kill(done: int, _: int) -> None:
+        if done == 1 and not killed:
+            killed.append(next(iter(cluster.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    got = guarantee(**SMALL, sigma=0.3, executor=cluster.get_executor(), progress=kill)
+    assert killed
+    assert same(got, alone)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"stakes": [0.5, 1.0]}, "stakes"), ({"stakes": [0]}, "stakes"), ({"steps": 0}, "steps"), ({"sigma": -1}, "sigma"),
+        ({"sigma": float("nan")}, "sigma"), ({"validators": 1}, "validators"), ({"kappa": 65536}, "kappa"),
+        ({"profile": 446}, "profile"), ({"seed": -1}, "seed"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(given: dict[str, Any], field: str) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        guarantee(**{**SMALL, **given})
+    assert caught.value.field == field
+
+
+def test_picture_has_a_line_for_each_stake() -> None:
+    matplotlib: Any = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    study = guarantee(**SMALL)
+    _, ax = pyplot.subplots()
+    assert study.plot(ax) is ax
+    levels = [float(level) for lines in ax.collections for level in lines.levels]
+    assert levels == [0.6, 0.9]
+    assert "W_H" in ax.get_xlabel()
+    with pytest.raises(yk.InputError):
+        study.retention(0.7)
+    pyplot.close("all")
