@@ -233,10 +233,10 @@ class Comparison:
         return f"Comparison({differs}; {changed} of {self.n} uids paid otherwise)"
 
     def __str__(self) -> str:
-        return "\n".join([*self._sentences(), self.table().text(SHOWN)])
+        return "\n".join([*self.sentences(), self.table().text(SHOWN)])
 
     def _repr_html_(self) -> str:
-        return "".join(f"<p>{escape(line)}</p>" for line in self._sentences()) + self.table().html(SHOWN)
+        return "".join(f"<p>{escape(line)}</p>" for line in self.sentences()) + self.table().html(SHOWN)
 
     def to_dict(self) -> dict[str, Any]:
         """By measure, before and after of all uids; and of each uid whose emission changed its breakdown."""
@@ -273,7 +273,8 @@ class Comparison:
         most = max(moved, default=(0, ""), key=lambda pair: pair[0])
         return most[1] if most[0] else None
 
-    def _sentences(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
+        """What differs, a line each."""
         if self.parts is None:
             yield f"Two results of {self.n} uids"
             return

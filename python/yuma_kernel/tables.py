@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Final
 
@@ -60,22 +60,34 @@ class Table:
         """One mapping a row, as machines read it."""
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
-    def shown(self, most: int | None = None) -> tuple[list[str], list[list[str]], str]:
-        """Headers, rows of text, and what is left out, with at most `most` rows: those that matter most, in their order."""
+    def most(self, count: int) -> Table:
+        """The `count` rows that matter most, in their order, and how many are left out."""
+        if len(self) <= count:
+            return self
+        order = list(range(len(self)))
+        if self.important is not None:
+            important = self.important
+            order.sort(key=lambda k: -important[k])
+        kept = sorted(order[:count])
+
+        def cut(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+            return {name: [values[k] for k in kept] for name, values in columns.items()}
+
+        caption = "; ".join(text for text in (f"and {len(self) - count} more", self.caption) if text)
+        people = None if self.people is None else cut(self.people)
+        return replace(self, columns=cut(self.columns), people=people, caption=caption, important=None)
+
+    def _cells(self) -> tuple[list[str], list[str], list[list[str]]]:
+        """Names, headers, and rows of text."""
         columns = self.columns if self.people is None else self.people
         heads = [self.headers.get(name, name.replace("_", " ")) for name in columns]
-        rows = [[cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
-        if most is None or len(rows) <= most:
-            return heads, rows, ""
-        order = range(len(rows))
-        if self.important is not None:
-            order = sorted(order, key=lambda k: -self.important[k])  # type: ignore[assignment,index]
-        return heads, [rows[k] for k in sorted(order[:most])], f"and {len(rows) - most} more"
+        return list(columns), heads, [[cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
 
-    def text(self, most: int | None = None) -> str:
-        """The table in plain text."""
-        heads, rows, rest = self.shown(most)
-        names = list(self.columns if self.people is None else self.people)
+    def text(self, count: int | None = None) -> str:
+        """The table in plain text: all of it, or the `count` rows that matter most."""
+        if count is not None:
+            return self.most(count).text()
+        names, heads, rows = self._cells()
         out = [self.title] if self.title else []
         if rows:
             widths = [max(len(row[k]) for row in [heads, *rows]) for k in range(len(heads))]
@@ -85,16 +97,15 @@ class Table:
                     for text, width, name in zip(row, widths, names, strict=True)
                 )
                 out.append("  ".join(("", *cells)).rstrip())
-        out += [f"  {rest}"] if rest else []
-        out += [self.caption] if self.caption else []
-        return "\n".join(out)
+        return "\n".join([*out, self.caption] if self.caption else out)
 
-    def html(self, most: int | None = None) -> str:
-        """The table for a notebook."""
-        heads, rows, rest = self.shown(most)
+    def html(self, count: int | None = None) -> str:
+        """The table for a notebook: all of it, or the `count` rows that matter most."""
+        if count is not None:
+            return self.most(count).html()
+        _, heads, rows = self._cells()
         out = f"<table><caption>{escape(self.title)}</caption>" if self.title else "<table>"
         if rows:
             out += f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>"
             out += "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
-        below = "; ".join(text for text in (rest, self.caption) if text)
-        return f"{out}</table>{f'<p>{escape(below)}</p>' if below else ''}"
+        return f"{out}</table>{f'<p>{escape(self.caption)}</p>' if self.caption else ''}"

@@ -20,6 +20,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "epoch": "yuma_kernel.cli.epoch",
         "convert": "yuma_kernel.cli.convert",
+        "explain": "yuma_kernel.cli.explain",
+        "compare": "yuma_kernel.cli.compare",
         "fetch": "yuma_kernel.cli.fetch",
         "next": "yuma_kernel.cli.next",
         "forecast": "yuma_kernel.cli.forecast",

@@ -111,14 +111,19 @@ def write(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """How far a long work has come, as a bar on standard error where that is a terminal, else nothing.
 
     Yields:
-        What is to be called with the number of the `total` that is done.
+        What is to be called with the number that is done, and with how many there are where that is not known before.
     """
     if not sys.stderr.isatty():  # where click would still write the label
-        yield lambda count: None
+        yield lambda count, of=None: None
         return
-    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        yield lambda count: bar.update(count - bar.pos)
+    with click.progressbar(length=total or 1, label=label, file=sys.stderr) as bar:
+
+        def done(count: int, of: int | None = None) -> None:
+            bar.length = of or bar.length
+            bar.update(count - bar.pos)
+
+        yield done
