@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from yuma_kernel.arrays import AnyArray, I64Array
-from yuma_kernel.kernel import native
+from yuma_kernel.kernel import kept, native
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.kernel.structs import POINTER, RESULTS, ROWS, STATES, address_of
+from yuma_kernel.results import OUTPUT_TABLE, STACKED
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.simulation import STACKED, Dates, Plan, Simulation, finished
+from yuma_kernel.simulation import Dates, Plan, Simulation, finished
 
 CHUNK: Final = 64
 """Epochs in one call of the kernel, between two calls of `progress`."""
@@ -28,11 +29,11 @@ KEPT_BYTES: Final = 2**24
 
 def _stacked(epochs: int, n: int) -> dict[str, AnyArray]:
     """Room for the arrays of so many epochs, in one piece: large ones then take large pages, and fewer faults."""
-    memory = np.empty(epochs * n * sum(native.DTYPES[name].itemsize for name in STACKED), np.uint8)
+    memory = np.empty(epochs * n * sum(OUTPUT_TABLE[name].dtype.itemsize for name in STACKED), np.uint8)
     at, arrays = 0, {}
-    for name in sorted(STACKED, key=lambda name: -native.DTYPES[name].itemsize):  # so that each is aligned
-        end = at + epochs * n * native.DTYPES[name].itemsize
-        arrays[name] = memory[at:end].view(native.DTYPES[name]).reshape(epochs, n)
+    for name in sorted(STACKED, key=lambda name: -OUTPUT_TABLE[name].dtype.itemsize):  # so that each is aligned
+        end = at + epochs * n * OUTPUT_TABLE[name].dtype.itemsize
+        arrays[name] = memory[at:end].view(OUTPUT_TABLE[name].dtype).reshape(epochs, n)
         at = end
     return {name: arrays[name] for name in STACKED}
 
@@ -89,7 +90,7 @@ class Run:
         # of epochs that are not kept; two rows by turns, as an epoch reads the consensus of the one before, but permits of
         # a whole chunk and of the one before it
         self.unkept = {
-            name: np.empty((self.chunk + 1 if name == "validator_permit" else 2, self.n), native.DTYPES[name])
+            name: np.empty((self.chunk + 1 if name == "validator_permit" else 2, self.n), OUTPUT_TABLE[name].dtype)
             for name in STACKED
         }
         self.fresh: AnyArray | None = None  # with steps by tempo the dates of a chunk
@@ -121,9 +122,9 @@ class Run:
             if plan.progress is not None:
                 plan.progress(begin + count, plan.epochs)
         last = plan.epochs - 1
-        kept = plan.epochs % plan.every == 0
+        is_kept = plan.epochs % plan.every == 0
         permit, consensus = (
-            self.stacked[name][-1] if kept else self.unkept[name][last % len(self.unkept[name])]
+            self.stacked[name][-1] if is_kept else self.unkept[name][last % len(self.unkept[name])]
             for name in ("validator_permit", "consensus")
         )
         return finished(plan, self.dates, self.stacked, self.kept_bonds, self.bonds.rows(last), permit, consensus)
@@ -200,19 +201,22 @@ class Run:
         at = copied = 0
         while True:
             self._carry(at, begin + at)
-            workspace = native._workspace(lib.yuma_workspace(self.n, self.most_weights, self.bonds.room))
-            status = lib.yuma_simulate(
-                count - at,
-                self.states + at,
-                self.rules + at,
-                self.amounts + at,
-                self.results + at,
-                self.bonds.room,
-                native.selected_mask(),
-                workspace,
-                len(workspace),
-                self.done,
-            )
+            desk = kept.take()
+            try:
+                status = lib.yuma_simulate(
+                    count - at,
+                    self.states + at,
+                    self.rules + at,
+                    self.amounts + at,
+                    self.results + at,
+                    self.bonds.room,
+                    native.selected_mask(),
+                    desk.spread(lib.yuma_workspace(self.n, self.most_weights, self.bonds.room)),
+                    desk.size,
+                    self.done,
+                )
+            finally:
+                kept.put(desk)
             at += self.done[0]
             self._keep_bonds(begin + copied, begin + at)
             copied = at

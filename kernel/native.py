@@ -1,13 +1,12 @@
 """The C kernel through cffi: the backend "c".
 
 Inputs come validated from `yuma_kernel.types` and `yuma_kernel.stages`, which is what the kernel trusts. A call releases the
-GIL; a thread has a workspace of its own, which grows to the largest epoch that the thread has computed.
+GIL; a thread keeps memory for the next one (`yuma_kernel.kernel.kept`).
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,16 +16,15 @@ import numpy as np
 from yuma_kernel import profiles
 from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze
 from yuma_kernel.errors import InputError
+from yuma_kernel.kernel import kept
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.profiles import MODES, Mode
-from yuma_kernel.results import TRACED_ARRAYS, TRACED_ROWS, EpochResult
+from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Dates, Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import Chunk
 from yuma_kernel.variants import Plan as Variants
-
-_thread = threading.local()
 
 PROFILES: Final = frozenset(profiles.PROFILES)
 
@@ -53,16 +51,6 @@ def _text(chars: Any) -> str:
 def _check(status: int) -> None:
     if status != lib.YUMA_OK:  # validated inputs leave no reason
         raise RuntimeError(f"the C kernel refused its input: {_text(lib.yuma_status_text(status))}")
-
-
-def _workspace(size: int) -> Any:
-    kept = getattr(_thread, "workspace", None)
-    if kept is None or len(kept) < size:
-        kept = _thread.workspace = _new_bytes("unsigned char[]", size)
-    return kept
-
-
-_new_bytes = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 # -- instruction sets ------------------------------------------------------------------------------------------------------
@@ -172,89 +160,67 @@ def _run(function: Any, *arguments: Any) -> None:
 
 def _run_in(entries: tuple[int, int, int], function: Any, *arguments: Any) -> None:
     """With a workspace for n, and so many weights and bonds, at the end."""
-    workspace = _workspace(lib.yuma_workspace(*entries))
-    _run(function, *arguments, workspace, len(workspace))
+    desk = kept.take()
+    try:
+        _run(function, *arguments, desk.spread(lib.yuma_workspace(*entries)), desk.size)
+    finally:
+        kept.put(desk)
 
+
+BATCH_BYTES: Final = 2**24
+"""Of the results of epochs that one call of the kernel computes; a larger one has a call of its own."""
 
 # -- the epoch -------------------------------------------------------------------------------------------------------------
 
-_SHARES: Final = ("stake_weight", "consensus", "validator_trust", "incentive", "dividends")
-_AMOUNTS: Final = ("server_emission", "validator_emission", "emission")
-_FLAGS: Final = ("active", "validator_permit")
-
-
-DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
-    **dict.fromkeys(_FLAGS, np.dtype(np.bool_)),
-    **dict.fromkeys(_SHARES, np.dtype(np.uint16)),
-    **dict.fromkeys(_AMOUNTS, np.dtype(np.uint64)),
+_MEMBERS: Final = {name: member.type for name, member in ffi.typeof("yuma_result").fields}
+_ARRAYS: Final = {
+    "bonds_indptr" if output.kind == "rows" else output.name: np.dtype(np.uint32) if output.kind == "rows" else output.dtype
+    for output in OUTPUT_TABLE.values()
 }
-"""Of the outputs that are arrays."""
+"""What of a result has a length that n says."""
+_BYTES_A_UID: Final = sum(dtype.itemsize for dtype in _ARRAYS.values())
 
 
 class _Outputs:
-    """Where the kernel writes the results of one epoch of n uids, and of `room` bonds at most. A thread keeps its last one:
-    what goes to the caller is copied out of it, into a bytes object that nobody can write."""
+    """Where the kernel writes the results of one epoch of n uids, and of `room` bonds at most. What goes to the caller is
+    copied out of it, into a bytes object that nobody can write.
+
+    The arrays stand one after the other, the widest numbers first, so that each is aligned; then the bonds.
+    """
 
     def __init__(self, n: int, room: int) -> None:
         self.n, self.room = n, room
-        self.fixed = ffi.new("unsigned char[]", (8 * len(_AMOUNTS) + 2 * len(_SHARES) + len(_FLAGS) + 4) * n + 4)
-        self.uid, self.value = ffi.new("uint16_t[]", max(1, room)), ffi.new("uint16_t[]", max(1, room))
+        self.views: list[tuple[np.dtype[Any], int]] = []  # of the whole in each dtype, up to where the last such array ends
+        self.parts: list[tuple[str, int, slice]] = []  # of which view each array is which part
+        begins, at = {}, 0
+        for dtype in sorted(set(_ARRAYS.values()), key=lambda dtype: -dtype.itemsize):
+            for name in (name for name, kind in _ARRAYS.items() if kind == dtype):
+                begins[name], first, length = at, at // dtype.itemsize, n + (name == "bonds_indptr")
+                self.parts.append((name, len(self.views), slice(first, first + length)))
+                at += length * dtype.itemsize
+            self.views.append((dtype, at // dtype.itemsize))
+        self.fixed = at + at % 2
+        self.size = self.fixed + 4 * max(1, room)
+        self.memory = kept.allocate(self.size)
+        begins |= {"bonds_uid": self.fixed, "bonds_value": self.fixed + 2 * max(1, room)}
         self.result = ffi.new("yuma_result *")
-        self.result.bonds_uid, self.result.bonds_value = self.uid, self.value
-        at = 0
-        for ctype, size, names in (
-            ("uint64_t *", 8, _AMOUNTS),
-            ("uint32_t *", 4, ("bonds_indptr",)),
-            ("uint16_t *", 2, _SHARES),
-            ("uint8_t *", 1, _FLAGS),
-        ):
-            for name in names:
-                setattr(self.result, name, ffi.cast(ctype, self.fixed + at))
-                at += size * (n + (name == "bonds_indptr"))
-        self.bonds_indptr = self.result.bonds_indptr
-
-        # the same of the whole, in numbers of the dtype
-        self.slices = (
-            *(slice(k * n, (k + 1) * n) for k in range(3)),
-            slice(6 * n, 7 * n + 1),
-            *(slice(14 * n + 2 + k * n, 14 * n + 2 + (k + 1) * n) for k in range(5)),
-            *(slice(38 * n + 4 + k * n, 38 * n + 4 + (k + 1) * n) for k in range(2)),
-        )
+        for name, begin in begins.items():
+            setattr(self.result, name, ffi.cast(_MEMBERS[name], self.memory + begin))
+        self.ends, self.uid, self.value = self.result.bonds_indptr, self.result.bonds_uid, self.result.bonds_value
 
     def copied(self, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
-        size = self.bonds_indptr[self.n]
-        data = b"".join((ffi.buffer(self.fixed), ffi.buffer(self.uid, 2 * size), ffi.buffer(self.value, 2 * size)))
-        server, validator, total, ends, stake, consensus, trust, incentive, dividends, active, permit = self.slices
-        u64 = np.frombuffer(data, np.uint64, 3 * self.n)
-        u32 = np.frombuffer(data, np.uint32, 7 * self.n + 1)
-        u16 = np.frombuffer(data, np.uint16)
-        flags = np.frombuffer(data, np.bool_, 40 * self.n + 4)
-        bonds = 20 * self.n + 2
-        return EpochResult._frozen(
-            {
-                "active": flags[active],
-                "stake_weight": u16[stake],
-                "validator_permit": flags[permit],
-                "consensus": u16[consensus],
-                "validator_trust": u16[trust],
-                "incentive": u16[incentive],
-                "bonds": SparseRows._frozen(
-                    {"indptr": u32[ends], "uid": u16[bonds : bonds + size], "value": u16[bonds + size :]}
-                ),
-                "dividends": u16[dividends],
-                "server_emission": u64[server],
-                "validator_emission": u64[validator],
-                "emission": u64[total],
-                "trace": None if trace is None else MappingProxyType(trace),
-            }
+        size = self.ends[self.n]
+        data = b"".join(
+            (ffi.buffer(self.memory, self.fixed), ffi.buffer(self.uid, 2 * size), ffi.buffer(self.value, 2 * size))
         )
-
-
-def _outputs(n: int, room: int) -> _Outputs:
-    kept: _Outputs | None = getattr(_thread, "outputs", None)
-    if kept is None or kept.n != n or kept.room < room:
-        kept = _thread.outputs = _Outputs(n, room)
-    return kept
+        views = [np.frombuffer(data, dtype, count) for dtype, count in self.views]
+        fields: dict[str, Any] = {name: views[view][part] for name, view, part in self.parts}
+        stored = np.frombuffer(data, np.uint16, 2 * size, self.fixed)
+        fields["bonds"] = SparseRows._frozen(
+            {"indptr": fields.pop("bonds_indptr"), "uid": stored[:size], "value": stored[size:]}
+        )
+        fields["trace"] = None if trace is None else MappingProxyType(trace)
+        return EpochResult._frozen(fields)
 
 
 _STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)
@@ -280,6 +246,7 @@ class _Given:
         self.struct = self.at.struct("yuma_state *", **members)
         self.n, self.room = state.n, state.weights.uid.size + state.bonds.uid.size
         self.workspace = lib.yuma_workspace(state.n, state.weights.uid.size, state.bonds.uid.size)
+        self.size = _BYTES_A_UID * self.n + 4 * self.room  # of its results, nearly
 
 
 def _given(state: SubnetState) -> _Given:
@@ -311,55 +278,84 @@ def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
 def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
     """Sections 3 to 8, in C. Arguments and result as in `yuma_kernel.epoch`."""
     given = _given(state)
-    outputs = _outputs(given.n, given.room)
-    workspace = _workspace(given.workspace)
-    traced = _Trace(given.n, given.room) if trace else None
-    status = lib.yuma_epoch(
-        given.struct,
-        _hyperparameters(hyperparameters),
-        emission,
-        outputs.result,
-        ffi.NULL if traced is None else traced.struct,
-        _selected,
-        workspace,
-        len(workspace),
-    )
-    _check(status)
-    return outputs.copied(None if traced is None else traced.values())
+    return _epoch(given, hyperparameters, emission, _Trace(given.n, given.room) if trace else None)
+
+
+def _epoch(given: _Given, hyperparameters: Hyperparameters, emission: int, traced: _Trace | None) -> EpochResult:
+    desk = kept.take()
+    try:
+        outputs: _Outputs | None = desk.outputs
+        if outputs is None or outputs.n != given.n or outputs.room < given.room:
+            outputs = desk.outputs = _Outputs(given.n, given.room)
+        status = lib.yuma_epoch(
+            given.struct,
+            _hyperparameters(hyperparameters),
+            emission,
+            outputs.result,
+            ffi.NULL if traced is None else traced.struct,
+            _selected,
+            desk.spread(given.workspace),
+            desk.size,
+        )
+        _check(status)
+        return outputs.copied(None if traced is None else traced.values())
+    finally:
+        kept.put(desk)
 
 
 def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
-    """Epochs that have nothing to do with each other, in one call of the kernel, which is to hold the GIL less often."""
+    """Epochs that have nothing to do with each other, in calls of the kernel that are to hold the GIL less often: as many in
+    one as have results of some megabytes."""
+    results: list[EpochResult] = []
+    sizes = [_given(state).size for state, _, _ in calls]
+    begin = 0
+    while begin < len(calls):
+        end, size = begin + 1, sizes[begin]
+        while end < len(calls) and size + sizes[end] <= BATCH_BYTES:
+            size += sizes[end]
+            end += 1
+        results += _batch(calls[begin:end])
+        begin = end
+    return results
+
+
+def _batch(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
     count = len(calls)
     states, results = ffi.new("yuma_state[]", count), ffi.new("yuma_result[]", count)
     rules, amounts = ffi.new("yuma_hyperparameters *[]", count), ffi.new("uint64_t[]", count)
-    kept: list[_Outputs] = getattr(_thread, "batch", [])
-    _thread.batch = kept
-    room = size = 0
     held = [_hyperparameters(hyperparameters) for _, hyperparameters, _ in calls]
     states_held = [_given(state) for state, _, _ in calls]  # for as long: where threads make one at once, the last is kept
-    for k, (given, (_, _, emission)) in enumerate(zip(states_held, calls, strict=True)):
-        if k == len(kept):
-            kept.append(_Outputs(given.n, given.room))
-        elif kept[k].n != given.n or kept[k].room < given.room:
-            kept[k] = _Outputs(given.n, given.room)
-        states[k], results[k] = given.struct[0], kept[k].result[0]
-        rules[k], amounts[k] = held[k], emission
-        room, size = max(room, given.room), max(size, given.workspace)
-    workspace, done = _workspace(size), ffi.new("uint32_t *")
-    # every state names its own bonds, so that all that is asked of the room is to be that of the largest
-    _check(lib.yuma_simulate(count, states, rules, amounts, results, room, _selected, workspace, len(workspace), done))
-    return [outputs.copied(None) for outputs in kept[:count]]
+    desk = kept.take()
+    try:
+        batch: list[_Outputs] = desk.batch
+        room = size = 0
+        for k, (given, (_, _, emission)) in enumerate(zip(states_held, calls, strict=True)):
+            if k == len(batch):
+                batch.append(_Outputs(given.n, given.room))
+            elif batch[k].n != given.n or batch[k].room < given.room:
+                batch[k] = _Outputs(given.n, given.room)
+            states[k], results[k] = given.struct[0], batch[k].result[0]
+            rules[k], amounts[k] = held[k], emission
+            room, size = max(room, given.room), max(size, given.workspace)
+        workspace, done = desk.spread(size), ffi.new("uint32_t *")
+        # every state names its own bonds, so that all that is asked of the room is to be that of the largest
+        _check(lib.yuma_simulate(count, states, rules, amounts, results, room, _selected, workspace, desk.size, done))
+        return [outputs.copied(None) for outputs in batch[:count]]
+    finally:
+        kept.put_batch(desk)
+
+
+def release_memory() -> None:
+    """As `yuma_kernel.many.release_memory`."""
+    kept.release()
 
 
 def epoch_arrays(state: SubnetState, hyperparameters: Hyperparameters) -> tuple[dict[str, I64Array], str]:
     """The arrays of a trace without its matrices, which leaves the choice of the instruction set, and which one computed:
     for tests."""
     given = _given(state)
-    outputs, traced = _outputs(given.n, given.room), _Trace(given.n, None)
-    workspace = _workspace(given.workspace)
-    h = _hyperparameters(hyperparameters)
-    _check(lib.yuma_epoch(given.struct, h, 0, outputs.result, traced.struct, _selected, workspace, len(workspace)))
+    traced = _Trace(given.n, None)
+    _epoch(given, hyperparameters, 0, traced)
     return traced.arrays, next(name for name, bit in _ISA_BITS.items() if bit == traced.struct.isa)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from yuma_kernel.arrays import AnyArray
 from yuma_kernel.kernel._yuma import ffi
-from yuma_kernel.simulation import STACKED
+from yuma_kernel.results import STACKED
 
 POINTER: Final = np.dtype(f"u{ffi.sizeof('void *')}")
 ROWS: Final = ("indptr", "uid", "value")

@@ -7,11 +7,12 @@ from typing import Any, Final
 import numpy as np
 
 from yuma_kernel.arrays import AnyArray
-from yuma_kernel.kernel import native
+from yuma_kernel.kernel import kept, native
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.kernel.structs import POINTER, RESULTS, ROWS, STATES, address_of
+from yuma_kernel.results import OUTPUT_TABLE, STACKED
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.variants import STACKED, Chunk, Plan
+from yuma_kernel.variants import Chunk, Plan
 
 _ADDRESSED: Final = (
     "total_stake", "last_update", "block_at_registration", "commit_block", "validator_permit", "previous_consensus",
@@ -50,7 +51,7 @@ class _Memory:
 
         n = plan.state.n
         unkept = [name for name in STACKED if name not in plan.outputs]
-        self.unkept = {name: np.empty(n, native.DTYPES[name]) for name in unkept}  # one row for all: nobody reads it
+        self.unkept = {name: np.empty(n, OUTPUT_TABLE[name].dtype) for name in unkept}  # one row for all: nobody reads it
         for name, row in self.unkept.items():
             self.taken[name] = address_of(row)
         self.keep_bonds, self.n = plan.keep_bonds, n
@@ -81,7 +82,7 @@ class _Memory:
                 self.taken[f"bonds_{part}"] = address_of(rows) + turn * rows.strides[0]
         needed = lib.yuma_workspace(self.n, weights, bonds)
         if self.workspace_size < needed:
-            self.workspace, self.workspace_size = native._new_bytes("unsigned char[]", needed), needed
+            self.workspace, self.workspace_size = kept.allocate(needed), needed
 
     def kept_bonds(self, count: int) -> list[SparseRows]:
         rows = []

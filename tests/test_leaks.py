@@ -104,3 +104,60 @@ def test_memory_does_not_grow_in_numba() -> None:
     print(f"{CALLS} calls of epoch in numba: {memory} bytes, {blocks} blocks")
     assert memory < 2**20, f"{memory} bytes in {CALLS} calls"
     assert blocks < 200, f"{blocks} blocks of Python's in {CALLS} calls"
+
+
+KEPT: Final = """
+import gc, json, os, sys, threading
+import yuma_kernel as yk
+
+def memory():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+def full(n, value):
+    row = [(j, 1 + (value * j) % 65535) for j in range(n)]
+    return yk.SparseRows.from_rows([row] * n)
+
+n = int(sys.argv[1])
+rows = full(n, 7)
+state = yk.SubnetState(rows, rows, yk.stake_from_rao(range(1, n + 1)), [9] * n, [1] * n, [True] * n, 10)
+small = yk.SubnetState(*[full(2, 3)] * 2, yk.stake_from_rao([1, 2]), [9] * 2, [1] * 2, [True] * 2, 10)
+rules = [yk.Hyperparameters(profile=425, kappa=30000 + k) for k in range(12)]
+yk.epoch_many([small] * 60, rules[0], threads=3)
+yk.simulate(small, rules[0], epochs=3)
+before = memory()
+yk.epoch_many(state, rules, threads=3)
+yk.epoch(state, rules[0])
+yk.simulate(state, rules[0], epochs=3)
+other, go = threading.Event(), threading.Event()
+def compute():
+    yk.epoch(state, rules[0])
+    other.set()
+    go.wait()
+thread = threading.Thread(target=compute)
+thread.start()
+other.wait()
+kept = memory()
+yk.many.release_memory()
+released = memory()
+go.set()
+thread.join()
+expected = yk.epoch(state, rules[0])
+assert yk.epoch_many(state, rules[:1], threads=1) == [expected]
+print(json.dumps([before, kept, released]))
+"""
+
+
+@known_memory
+@pytest.mark.parametrize("n", [900, 1100])
+def test_memory_that_threads_keep_has_an_end_and_comes_back(n: int) -> None:
+    """Below the cap of what a thread keeps, and above it; after the release the process has what it had before."""
+    done = subprocess.run([sys.executable, "-c", KEPT, str(n)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    before, kept, released = json.loads(done.stdout)
+    print(f"n = {n}: {before >> 20} MiB before, {kept >> 20} MiB kept by 4 threads, {released >> 20} MiB after the release")
+    if n == 900:
+        assert kept > before * 1.3  # or there is nothing to give back
+    assert kept < before + 4 * 256 * 2**20
+    assert released < before * 1.1

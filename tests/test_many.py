@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import yuma_kernel as yk
 from test_instruction_sets import subnets
-from yuma_kernel import many
+from yuma_kernel import many, pool
 
 CALLS = [(state, h, seed * 10**9) for seed, (state, h) in enumerate(subnets(60))]
 STATES = [state for state, _, _ in CALLS]
@@ -126,13 +126,13 @@ def test_threads_are_kept() -> None:
 
 def test_many_calls_of_epoch_many_at_once() -> None:
     expected = one_by_one()
-    with ThreadPoolExecutor(6) as pool:
-        for got in pool.map(lambda k: yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=1 + k % 5), range(60)):
+    with ThreadPoolExecutor(6) as threads:
+        for got in threads.map(lambda k: yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=1 + k % 5), range(60)):
             assert got == expected
 
 
 def test_no_more_threads_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the pool says so and has the work queued all the same: what a thread takes that it has is waited for."""
+    """After the first: it computes, and what it takes is waited for."""
     real, expected, late = many._computed, one_by_one(), []
 
     def slow(backend: Any, calls: Any, trace: bool) -> Any:
@@ -141,16 +141,20 @@ def test_no_more_threads_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None
             time.sleep(0.01)
         return real(backend, calls, trace)
 
-    class Refusing:
-        def submit(self, work: Any) -> None:
-            pool.submit(work)
-            raise RuntimeError("can't start new thread")
+    class Single(pool._Worker):
+        idle: ClassVar[list[pool._Worker]] = []
+        started: ClassVar[list[bool]] = []
+
+        def __init__(self) -> None:
+            if self.started:
+                raise RuntimeError("can't start new thread")
+            self.started.append(True)
+            super().__init__()
 
     monkeypatch.setattr(many, "_computed", slow)
-    monkeypatch.setattr("yuma_kernel.pool._pool", Refusing())
-    with ThreadPoolExecutor(1) as pool:
-        for _ in range(20):
-            assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == expected
+    monkeypatch.setattr(pool, "_Worker", Single)
+    for _ in range(20):
+        assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=4) == expected
     assert late
 
 

@@ -87,7 +87,7 @@ def test_many_threads_on_many_sizes(compiled: str) -> None:
                 rules.kappa,
                 backend=compiled,
             )
-            assert np.array_equal(stage, consensus[at])  # type: ignore[arg-type]
+            assert np.array_equal(stage, consensus[at])
         return seed
 
     with ThreadPoolExecutor(12) as pool:

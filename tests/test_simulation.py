@@ -15,7 +15,7 @@ import pytest
 import yuma_kernel as yk
 from test_instruction_sets import subnets
 from yuma_kernel.kernel import consecutive
-from yuma_kernel.simulation import STACKED
+from yuma_kernel.results import STACKED
 
 CASES = [(state, h) for state, h in subnets(80) if state.n > 10][:12]
 

@@ -18,7 +18,7 @@ import scipy.sparse
 
 import yuma_kernel as yk
 from test_instruction_sets import subnets
-from yuma_kernel.variants import STACKED
+from yuma_kernel.results import STACKED
 
 K = 13
 HYPERPARAMETERS = yk.Hyperparameters(liquid_alpha=True)

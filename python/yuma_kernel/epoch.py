@@ -135,6 +135,11 @@ def load_backend(name: str | None = None) -> Backend:
 _loaded: dict[str, Backend] = {}
 
 
+def loaded_backend(name: str) -> Backend | None:
+    """That of the name, if anything has asked for it yet."""
+    return _loaded.get(name)
+
+
 def computable(backend: Backend, state: SubnetState, hyperparameters: Hyperparameters) -> None:
     """That the backend computes this profile, and that the state knows what the epoch needs.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from yuma_kernel.arrays import integer
 
@@ -27,29 +27,47 @@ def _available_cores() -> int:
         return os.cpu_count() or 1
 
 
-_pool: ThreadPoolExecutor | None = None
+class _Worker:
+    """A thread that computes what stands in its inbox, one thing after the other, and is idle otherwise.
+
+    A call may come from a signal handler or a finalizer, in the midst of another one of the same thread. Hence no lock: a
+    worker is taken by one operation of a list, and told by one of a queue that is made for this.
+    """
+
+    idle: ClassVar[list[_Worker]] = []
+
+    def __init__(self) -> None:
+        self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._serve, name="yuma-kernel", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            work = self.inbox.get()
+            work()
+            del work  # it holds inputs and results
+            self.idle.append(self)
 
 
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
+def _forget_workers() -> None:
+    _Worker.idle = []
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_forget_workers)  # a child has none of its parent's threads
 
 
 def _start(work: Callable[[], None], threads: int) -> None:
     """`work` in so many threads, or in fewer where no more can be started. They stay for the next call: to start one, and to
     fill memory that is new to the process, takes as long as several epochs."""
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(MAX_THREADS, "yuma-kernel")  # which starts one only where none is idle
-    try:
-        for _ in range(threads):
-            _pool.submit(work)
-    except RuntimeError:  # no more threads in this process, or the interpreter is ending
-        pass
+    for _ in range(threads):
+        try:
+            worker = _Worker.idle.pop()
+        except IndexError:
+            try:
+                worker = _Worker()
+            except RuntimeError:  # no more threads in this process, or the interpreter is ending
+                return
+        worker.inbox.put(work)
 
 
 def spread(
@@ -96,10 +114,9 @@ def spread(
         if finished is not None:
             finished(batch)
 
-    if workers > 1:
-        _start(worker, workers - 1)
     coming, more = iter(batches), True
     try:
+        _start(worker, workers - 1)
         while more or outstanding:
             while outstanding and collect(wait=False):
                 pass

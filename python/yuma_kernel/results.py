@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -55,8 +55,69 @@ def _array_difference(stage: str, expected: AnyArray, got: AnyArray) -> Differen
     return Difference(stage, uid, expected[uid].item(), got[uid].item())
 
 
+Kind = Literal["flag", "share", "amount", "rows"]
+"""What an output is: bool[n]; uint16[n]; uint64[n]; SparseRows of uint16."""
+
+_KINDS: Final[Mapping[Kind, tuple[Any, str]]] = {
+    "flag": (np.bool_, ""),
+    "share": (np.uint16, "1/65535"),
+    "amount": (np.uint64, "rao"),
+    "rows": (np.uint16, "1/65535"),
+}
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of an epoch: the name of its field, what it is, its dtype, and the unit of its numbers."""
+
+    name: str
+    kind: Kind
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = np.dtype(_KINDS[self.kind][0])
+        return dtype
+
+    @property
+    def unit(self) -> str:
+        return _KINDS[self.kind][1]
+
+
+def _is(kind: Kind) -> dict[str, Kind]:
+    return {"kind": kind}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class EpochResult(_Value):
+class _Outputs(_Value):
+    """The table of outputs, in the order in which the law computes them: fields, backends and formats follow from it."""
+
+    active: BoolArray = field(metadata=_is("flag"))
+    stake_weight: U16Array = field(metadata=_is("share"))
+    validator_permit: BoolArray = field(metadata=_is("flag"))
+    consensus: U16Array = field(metadata=_is("share"))
+    validator_trust: U16Array = field(metadata=_is("share"))
+    incentive: U16Array = field(metadata=_is("share"))
+    bonds: SparseRows | tuple[SparseRows, ...] | None = field(metadata=_is("rows"))
+    dividends: U16Array = field(metadata=_is("share"))
+    server_emission: U64Array = field(metadata=_is("amount"))
+    validator_emission: U64Array = field(metadata=_is("amount"))
+    emission: U64Array = field(metadata=_is("amount"))
+
+
+OUTPUT_TABLE: Final[Mapping[str, Output]] = MappingProxyType(
+    {f.name: Output(f.name, f.metadata["kind"]) for f in fields(_Outputs)}
+)
+"""What is known of each output, by its name."""
+
+OUTPUTS: Final = tuple(OUTPUT_TABLE)
+"""The outputs of an epoch, in the order in which the law computes them."""
+
+STACKED: Final = tuple(output.name for output in OUTPUT_TABLE.values() if output.kind != "rows")
+"""Those that are an array by uid, of which a simulation makes one of all epochs."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EpochResult(_Outputs):
     """What the chain stores after an epoch (section 8).
 
     Attributes:
@@ -68,17 +129,7 @@ class EpochResult(_Value):
         trace: None, or by the names of `TRACES` the raw I32F32 bits between the stages: int64[n], and SparseRows of int64.
     """
 
-    active: BoolArray
-    stake_weight: U16Array
-    validator_permit: BoolArray
-    consensus: U16Array
-    validator_trust: U16Array
-    incentive: U16Array
     bonds: SparseRows
-    dividends: U16Array
-    server_emission: U64Array
-    validator_emission: U64Array
-    emission: U64Array
     trace: Mapping[str, I64Array | SparseRows] | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -125,9 +176,6 @@ class EpochResult(_Value):
                     return difference
         return None
 
-
-OUTPUTS: Final = tuple(f.name for f in fields(EpochResult) if f.name != "trace")
-"""The outputs of an epoch, in the order in which the law computes them."""
 
 TRACED_ARRAYS: Final = ("stake", "active_stake", "consensus", "validator_trust", "rank", "incentive", "dividends")
 TRACED_ROWS: Final = ("weights", "clipped", "weights_for_bonds", "ema_bonds", "normalized_bonds")

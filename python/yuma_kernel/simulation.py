@@ -27,21 +27,17 @@ from yuma_kernel.arrays import (
 )
 from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InactiveWarning, InputError, shown
-from yuma_kernel.results import EpochResult
+from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult, _Outputs
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known
-from yuma_kernel.values import _Value
 
 MAX_EPOCHS: Final = 2**31 - 1
-STACKED: Final = tuple(f.name for f in fields(EpochResult) if f.name not in ("bonds", "trace"))
-"""The outputs of an epoch that a simulation stacks: all but the bonds."""
-
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Simulation(_Value):
+class Simulation(_Outputs):
     """What consecutive epochs stored. Of the kept epochs, K in number, each array holds a row.
 
     Attributes:
@@ -55,19 +51,9 @@ class Simulation(_Value):
             with `steps="tempo"` its blocks and the dates of its weights.
     """
 
+    bonds: tuple[SparseRows, ...] | None
     epochs: I64Array
     blocks: U64Array
-    active: BoolArray
-    stake_weight: U16Array
-    validator_permit: BoolArray
-    consensus: U16Array
-    validator_trust: U16Array
-    incentive: U16Array
-    dividends: U16Array
-    server_emission: U64Array
-    validator_emission: U64Array
-    emission: U64Array
-    bonds: tuple[SparseRows, ...] | None
     state: SubnetState
 
     def __repr__(self) -> str:
@@ -434,9 +420,8 @@ def _stepwise(plan: Plan, backend: Backend, dates: Dates) -> Simulation:
                 bonds.append(result.bonds)
         if plan.progress is not None:
             plan.progress(k + 1, plan.epochs)
-    stacked = {
-        name: np.stack(row) if row else np.empty((0, state.n), getattr(result, name).dtype) for name, row in rows.items()
-    }
+    none = {name: np.empty((0, state.n), OUTPUT_TABLE[name].dtype) for name in STACKED}
+    stacked = {name: np.stack(row) if row else none[name] for name, row in rows.items()}
     assert result is not None
     return finished(plan, dates, stacked, bonds, result.bonds, result.validator_permit, result.consensus)
 

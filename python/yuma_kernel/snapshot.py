@@ -27,7 +27,7 @@ import numpy as np
 from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, array, integer
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
 from yuma_kernel.profiles import MODES
-from yuma_kernel.results import OUTPUTS
+from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.values import _unfrozen, _Value
@@ -72,11 +72,7 @@ _BY_UID: Final[Mapping[str, str]] = {
     "validator_permit": "|b1",
 }
 _ROWS: Final[Mapping[str, str]] = {"indptr": "<u4", "uid": "<u2", "value": "<u2"}
-_OUTPUTS: Final[Mapping[str, str]] = {
-    name: "|b1" if name in ("active", "validator_permit") else "<u8" if name.endswith("emission") else "<u2"
-    for name in OUTPUTS
-    if name != "bonds"
-}
+_OUTPUTS: Final[Mapping[str, str]] = {name: OUTPUT_TABLE[name].dtype.newbyteorder("<").str for name in STACKED}
 _SINCE_2: Final = frozenset({"liquid_alpha_consensus_mode", "previous_consensus", "last_yuma_step_block"})
 _FIELDS: Final = frozenset(
     [*_SCALARS, *_BY_UID, *_SINCE_2, "total_stake", "commit_block", "hotkeys", "meta"]

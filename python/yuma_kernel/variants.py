@@ -15,7 +15,7 @@ from yuma_kernel.arrays import AnyArray, BoolArray, U16Array, U64Array, array, f
 from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.pool import spread, thread_count
-from yuma_kernel.results import OUTPUTS
+from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known
 from yuma_kernel.values import _Value
@@ -29,7 +29,6 @@ milliseconds between two chances of an interrupt, and little beside it that is d
 CHUNK: Final = 1024
 """The most variants of a call."""
 
-STACKED: Final = tuple(name for name in OUTPUTS if name != "bonds")
 
 Progress = Callable[[int, int | None], object]
 
@@ -495,7 +494,7 @@ class _Kept:
         self.chunks: list[dict[str, AnyArray]] = []
 
     def _room(self, count: int) -> dict[str, AnyArray]:
-        return {name: np.empty((count, self.n), DTYPES[name]) for name in self.outputs}
+        return {name: np.empty((count, self.n), OUTPUT_TABLE[name].dtype) for name in self.outputs}
 
     def of(self, first: int, count: int) -> dict[str, AnyArray]:
         if self.whole is not None:
@@ -510,17 +509,6 @@ class _Kept:
             return self._room(0)
         # one output after the other, so that no more than one is there twice
         return {name: np.concatenate([chunk.pop(name) for chunk in self.chunks]) for name in self.outputs}
-
-
-DTYPES: Final[Mapping[str, np.dtype[Any]]] = MappingProxyType(
-    {
-        name: np.dtype(
-            np.bool_ if name in ("active", "validator_permit") else np.uint64 if "emission" in name else np.uint16
-        )
-        for name in STACKED
-    }
-)
-"""Of the outputs that are arrays."""
 
 
 def variants(
