@@ -208,6 +208,9 @@ def test_bonds_without_a_permit_before_and_after_are_kept(backend: str) -> None:
     newer, this = (computed(backend, state, profile, **permits)["bonds"] for profile in (320, 297))
     assert this[:3] == newer[:3]
     assert (this[1], newer[3:], this[3:]) == ([], [[], []], [[(4, 7), (3, 0)], [(1, 9), (0, 9)]])
+    # who gets one has the row of this epoch
+    newer, this = (computed(backend, subnet(owner_uid=None), p, stake_threshold=0)["bonds"][2] for p in (320, 297))
+    assert this == newer != [(4, 30000)]
 
 
 def test_commits_mask_nothing(backend: str) -> None:
