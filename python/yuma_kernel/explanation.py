@@ -470,16 +470,19 @@ class _Account:
     def validator(self, uid: int) -> Validator:
         consensus = self.traced["consensus"]
         weights, clipped = dict(_row(self.rows["weights"], uid)), dict(_row(self.rows["clipped"], uid))
-        entries = []
-        for j, stored in _row(self.state.weights, uid):
-            w, c = weights.get(j, 0), clipped.get(j, 0)
-            entries.append(Weight(j, stored, self.masked(uid, j), w, consensus[j], c, w - c))
-        weight_sum, cut = sum(weights.values()), sum(entry.cut for entry in entries)
-        bonds = tuple(self._bonds(uid))
+        stored = _row(self.state.weights, uid)
+        uids = [j for j, _ in stored]
+        w, c = [weights.get(j, 0) for j in uids], [clipped.get(j, 0) for j in uids]
+        cuts = [x - y for x, y in zip(w, c, strict=True)]
+        out, values = [self.masked(uid, j) for j in uids], [v for _, v in stored]
+        columns = (uids, values, out, w, [consensus[j] for j in uids], c, cuts)
+        entries = tuple(map(Weight._make, zip(*columns, strict=True)))
+        weight_sum, cut = sum(weights.values()), sum(cuts)
+        bonds = self._bonds(uid)
         brought = sum(bond.dividend for bond in bonds)
         before = self._before()
         return Validator(
-            weights=tuple(entries),
+            weights=entries,
             weight_sum=weight_sum,
             lost=ONE - weight_sum if weight_sum else 0,
             cut=cut,
@@ -608,8 +611,8 @@ class _Account:
         row = zip(rows.uid[part].tolist(), staked[part].tolist(), strict=True)
         return [(j, div(v, sums[j]) if sums[j] else v) for j, v in row]
 
-    def _bonds(self, i: int) -> Iterator[Bond]:
-        incentive, outdated = self.traced["incentive"], self._outdated(i)
+    def _bonds(self, i: int) -> tuple[Bond, ...]:
+        incentive, outdated = self.traced["incentive"], self._outdated(i).tolist()
         stored, next_row = dict(_row(self.state.bonds, i)), dict(_row(self.result.bonds, i))
         old_row, new_row = self._old_row(i), self._new_row(i)
         old, new = dict(old_row), dict(new_row)
@@ -622,15 +625,28 @@ class _Account:
             own = self._liquid_alphas([measure[j] for j in columns], *walked)
         else:
             own = [alphas if isinstance(alphas, int) else alphas[j] for j in columns]
-        for j, part in zip(columns, own, strict=True):
-            gone = None
-            if j in stored and outdated[j]:
-                gone = "outdated"
-            elif j in stored and j not in bonds:
-                gone = "unweighted" if alphas is None and j not in new else "decayed"
-            n = normalized.get(j, 0)
-            kept, share = bonds.get(j, 0), incentive[j] * n >> 32
-            yield Bond(j, stored.get(j), gone, old.get(j, 0), new.get(j, 0), part, kept, n, share, next_row.get(j))
+        kept, shares = [bonds.get(j, 0) for j in columns], [normalized.get(j, 0) for j in columns]
+
+        def gone(j: int, bond: int) -> str | None:
+            if j not in stored or (bond and not outdated[j]):
+                return None
+            if outdated[j]:
+                return "outdated"
+            return "unweighted" if alphas is None and j not in new else "decayed"
+
+        fields = (
+            columns,
+            [stored.get(j) for j in columns],
+            list(map(gone, columns, kept)),
+            [old.get(j, 0) for j in columns],
+            [new.get(j, 0) for j in columns],
+            own,
+            kept,
+            shares,
+            [incentive[j] * share >> 32 for j, share in zip(columns, shares, strict=True)],
+            [next_row.get(j) for j in columns],
+        )
+        return tuple(map(Bond._make, zip(*fields, strict=True)))
 
     def _before(self) -> list[int]:
         """By uid, dividends before they are normalized."""
