@@ -540,3 +540,16 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
             cli.main(arguments)
         assert caught.value.code == 0
     assert "Exit codes" in capsys.readouterr().out
+
+
+def test_every_command_has_a_help_and_stands_in_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert cli.main([]) == 0
+    listed = capsys.readouterr().out
+    for name in importlib.import_module("yuma_kernel.cli.app").COMMANDS:
+        assert f"`{name}`" in page
+        assert f"\n  {name} " in listed
+        with pytest.raises(SystemExit) as caught:
+            cli.main([name, "--help"])
+        assert caught.value.code == 0
+        assert f"Usage: yuma-kernel {name}" in capsys.readouterr().out
