@@ -253,7 +253,26 @@ def calls() -> tuple[Call, ...]:
                 "tao_weight": integers(2**61),
             },
         ),
+        "stake_to_rao": (yk.stake_to_rao, {"total_stake": integers(plain(state.total_stake))}),
+        "stake_to_floats": (yk.stake_to_floats, {"total_stake": integers(plain(state.total_stake))}),
         "SubnetState": (yk.SubnetState, _state()),
+        "with_weights": (
+            state.with_weights,
+            {
+                "uid": integers(1, (0, N - 1)),
+                "weights": Argument("other", {3: 5, 2: 7}),
+                "last_update": integers(7, optional=True),
+            },
+        ),
+        "with_stake": (state.with_stake, {"uid": integers(1, (0, N - 1)), "rao": integers(7, RAW)}),
+        "without": (state.without, {"uid": integers(1, (0, N - 1))}),
+        "after": (state.after, {"result": Argument("other", result), "blocks": integers(360, optional=True)}),
+        "from_chain": (
+            yk.Hyperparameters.from_chain,
+            {"mapping": Argument("other", {"Kappa": 9, "max_validators": 3}), "missing": Argument("other", "default")},
+        ),
+        "result[uid]": (result.__getitem__, {"uid": integers(1, (0, N - 1))}),
+        "to_dict": (result.to_dict, {"uid": integers(1, (0, N - 1), optional=True)}),
         "Hyperparameters": (yk.Hyperparameters, _hyperparameters()),
         "epoch": (
             yk.epoch,

@@ -485,7 +485,8 @@ def hold(call: Call, name: str, value: Any, result: Any) -> None:
         plain = exact(value)
         low, high = (0, 1) if argument.kind == "booleans" else argument.span
         assert all(low <= item <= high for item in flat(plain)), "out of range"
-        assert not argument.shaped or np.ndim(plain) == np.ndim(argument.value), "another number of dimensions"
+        dimensions = np.ndim(value if isinstance(value, np.ndarray) else plain)  # [] says nothing of a second
+        assert not argument.shaped or dimensions == np.ndim(argument.value), "another number of dimensions"
         if isinstance(argument.value, np.ndarray):
             plain = np.array(plain, np.bool_ if argument.kind == "booleans" else np.int64 if low < 0 else np.uint64)
             if argument.shaped:

@@ -9,11 +9,11 @@ from yuma_kernel.epoch import BACKENDS, epoch
 from yuma_kernel.errors import BackendUnavailable, InactiveWarning, InputError, NewerRuntimeWarning, UnsupportedProfile
 from yuma_kernel.many import epoch_many
 from yuma_kernel.profiles import PROFILES, Profile, profile_of
-from yuma_kernel.results import OUTPUTS, TRACES, Difference, EpochResult
+from yuma_kernel.results import OUTPUTS, TRACES, Difference, EpochResult, UidResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Simulation, simulate
 from yuma_kernel.snapshot import Snapshot, load, save
-from yuma_kernel.stake import stake_from_rao, total_stake_bits
+from yuma_kernel.stake import stake_from_floats, stake_from_rao, stake_to_floats, stake_to_rao, total_stake_bits
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import Variants, variants
 from yuma_kernel.weights import weights_to_u16
@@ -51,6 +51,7 @@ __all__ = [
     "Snapshot",
     "SparseRows",
     "SubnetState",
+    "UidResult",
     "UnsupportedProfile",
     "Variants",
     "compare",
@@ -64,7 +65,10 @@ __all__ = [
     "save",
     "simulate",
     "stages",
+    "stake_from_floats",
     "stake_from_rao",
+    "stake_to_floats",
+    "stake_to_rao",
     "total_stake_bits",
     "variants",
     "weights_to_u16",

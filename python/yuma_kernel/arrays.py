@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel.errors import Index, InputError, shown
+from yuma_kernel.units import UNITS, hint
 
 MAX_UIDS: Final = 32767
 U16_MAX: Final = 2**16 - 1
@@ -63,13 +64,31 @@ def integer(name: str, value: object, low: int, high: int, index: Index = None) 
         raise InputError(name, f"expected an integer, got the boolean {value}", index)
     if isinstance(value, (float, np.floating)):
         if _no_integer(np.asarray(value)).any():
-            raise InputError(name, f"expected a whole number, got {value}", index)
+            raise InputError(name, f"expected a whole number, got {value}{hint(name, value)}", index)
     elif not isinstance(value, (int, np.integer)) or isinstance(value, np.timedelta64):  # to NumPy a duration is an integer
         raise InputError(name, f"expected an integer, got {type(value).__name__}", index)
     exact = int(value)
     if not low <= exact <= high:
         raise InputError(name, f"expected an integer from {low} to {high}, got {shown(exact)}", index)
     return exact
+
+
+def stored_integer(name: str, value: object, low: int, high: int) -> int:
+    """The same for a number with a unit of `units.UNITS`: floats are refused, whole ones too, as 1.0 or 10.0 is meant as one
+    or ten of what people count in."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (float, np.floating)) and np.isfinite(float(value)):
+        unit, value = UNITS[name], float(value)
+        rule = f"expected the stored integer, {unit.name}, got the float {value}"
+        if low <= value * unit.one <= high:
+            rule += f": {value} is {unit.meant(value)}"
+        elif unit.one > 100 and 1 < value <= 100:
+            rule += f": {value} percent are {unit.meant(value / 100)}"
+        if value == int(value) and abs(value) > 1:
+            rule += f"; where it is what is stored, give {int(value)}"
+        raise InputError(name, rule)
+    return integer(name, value, low, high)
 
 
 def integers(items: list[Any] | tuple[Any, ...]) -> I64Array | None:
@@ -182,7 +201,7 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
         bad = _no_integer(own)
         if bad.any():
             at = _where(bad)
-            raise InputError(name, f"expected a whole number, got {own[at]}", at)
+            raise InputError(name, f"expected a whole number, got {own[at]}{hint(name, own[at])}", at)
         # max + 1 is a power of two, so both bounds are exact in every float type that reaches them
         wide = own if own.dtype.itemsize >= 8 else own.astype(np.float64)
         bad = (wide < float(limits.min)) | (wide >= float(int(limits.max) + 1))

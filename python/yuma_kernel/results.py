@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from types import MappingProxyType
@@ -10,9 +10,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import AnyArray, BoolArray, I64Array, U16Array, U64Array, freeze
-from yuma_kernel.errors import InputError
+from yuma_kernel.arrays import U16_MAX, AnyArray, BoolArray, I64Array, U16Array, U64Array, freeze, integer
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.rows import SparseRows
+from yuma_kernel.tables import SHOWN, Table
+from yuma_kernel.units import RAO, shown_alpha, shown_share
 from yuma_kernel.values import _same, _unfrozen, _Value
 
 
@@ -115,6 +117,54 @@ OUTPUTS: Final = tuple(OUTPUT_TABLE)
 STACKED: Final = tuple(output.name for output in OUTPUT_TABLE.values() if output.kind != "rows")
 """Those that are an array by uid, of which a simulation makes one of all epochs."""
 
+_ONE: Final[Mapping[str, int]] = {
+    name: U16_MAX if output.kind == "share" else RAO
+    for name, output in OUTPUT_TABLE.items()
+    if output.kind in ("share", "amount")
+}
+"""What stands for 1: of a proportion, and of an amount in alpha."""
+
+
+def _over(stored: AnyArray, one: int) -> AnyArray:
+    """stored / one, each rounded once: integers beyond 2^53 are no doubles."""
+    return stored / one if stored.dtype == np.uint16 else np.array([value / one for value in stored.tolist()], np.float64)
+
+
+@dataclass(frozen=True)
+class UidResult:
+    """What one uid gets of an epoch: the outputs of `EpochResult` in Python's integers and booleans.
+
+    Attributes:
+        uid: whose.
+        active, validator_permit: bool, the permit of the next epoch.
+        stake_weight, consensus, validator_trust, incentive, dividends: u16 proportions, 65535 for 1.
+        bonds: (uid, value u16) pairs, in stored order.
+        server_emission, validator_emission, emission: u64, rao.
+    """
+
+    uid: int
+    active: bool
+    stake_weight: int
+    validator_permit: bool
+    consensus: int
+    validator_trust: int
+    incentive: int
+    bonds: tuple[tuple[int, int], ...]
+    dividends: int
+    server_emission: int
+    validator_emission: int
+    emission: int
+
+    def as_floats(self) -> dict[str, Any]:
+        """By name, proportions from 0 to 1 and emissions in alpha; bonds as {uid: proportion}."""
+        floats: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if name == "bonds":
+                floats[name] = {uid: bond / U16_MAX for uid, bond in value}
+            else:
+                floats[name] = value / _ONE[name] if name in _ONE else value
+        return floats
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EpochResult(_Outputs):
@@ -154,7 +204,83 @@ class EpochResult(_Outputs):
         return type(self), (*(_unfrozen(getattr(self, f.name)) for f in fields(self)[:-1]), trace)
 
     def __repr__(self) -> str:
-        return f"EpochResult(n={self.active.size}, bonds={self.bonds!r}, trace={'no' if self.trace is None else 'yes'})"
+        traced = "" if self.trace is None else ", trace"
+        return f"EpochResult(n={len(self)}, validators={int(self.validator_permit.sum())}, {self._earned()}{traced})"
+
+    def _earned(self) -> str:
+        """How much is divided, and who gets most of it."""
+        emission = self.emission.tolist()
+        total, most = sum(emission), int(np.argmax(self.emission))
+        if total:
+            most_of_it = f"uid {most} earns most: {shown_alpha(emission[most])} alpha, {shown_share(emission[most], total)}"
+            return f"emission={shown_alpha(total)} alpha; {most_of_it}"
+        best, first = int(np.argmax(self.incentive)), int(np.argmax(self.dividends))
+        incentive = f"most incentive: uid {best}, {shown_share(int(self.incentive[best]))}"
+        return f"no emission; {incentive}; most dividends: uid {first}, {shown_share(int(self.dividends[first]))}"
+
+    def _repr_html_(self) -> str:
+        """The uids that earn most."""
+        floats = self.as_floats()
+        weight = self.emission if self.emission.any() else self.incentive.astype(np.uint64) + self.dividends
+        order = np.argsort(weight, kind="stable")[::-1]
+        columns: dict[str, list[Any]] = {"uid": order.tolist()}
+        columns["emission, alpha"] = [f"{amount:,.3f}" for amount in floats["emission"][order].tolist()]
+        for name in ("incentive", "dividends", "validator_trust", "consensus", "stake_weight"):
+            columns[name] = [f"{share:.4f}" for share in floats[name][order].tolist()]
+        columns |= {"permit": self.validator_permit[order].tolist(), "active": self.active[order].tolist()}
+        title = f"{len(self)} uids, {int(self.validator_permit.sum())} with a permit; {self._earned()}"
+        return Table(columns, title=title).html(SHOWN)
+
+    def __len__(self) -> int:
+        """The number of uids."""
+        return int(self.active.size)
+
+    def __getitem__(self, uid: int) -> UidResult:
+        """What `uid` gets. InputError for a uid that is none of 0 to n - 1."""
+        uid = integer("uid", uid, 0, len(self) - 1)
+        row = zip(*(part.tolist() for part in self.bonds[uid]), strict=True)
+        values: dict[str, Any] = {
+            name: tuple(row) if name == "bonds" else getattr(self, name)[uid].item() for name in OUTPUTS
+        }
+        return UidResult(uid, **values)
+
+    def __iter__(self) -> Iterator[UidResult]:
+        return map(self.__getitem__, range(len(self)))
+
+    def as_floats(self) -> dict[str, AnyArray]:
+        """By name and by uid: proportions as float64 from 0 to 1, emissions in alpha (of 10^9 rao), truths as bool.
+
+        The stored integers divided by 65535 or 10^9, to the nearest double. Bonds are not among them: they are no array
+        by uid; `bonds.to_dense() / 65535` is their matrix.
+        """
+        arrays = {name: getattr(self, name) for name in STACKED}
+        return {name: _over(held, _ONE[name]) if name in _ONE else np.array(held) for name, held in arrays.items()}
+
+    def to_dict(self, uid: int | None = None) -> dict[str, Any]:
+        """By name, the stored integers and booleans in Python's own, as JSON takes them: lists by uid, bonds as rows of
+        (uid, value); with `uid` what that one gets."""
+        if uid is not None:
+            one = vars(self[uid])
+            return {name: list(value) if name == "bonds" else value for name, value in one.items()}
+        return {name: self.bonds.to_rows() if name == "bonds" else getattr(self, name).tolist() for name in OUTPUTS}
+
+    def to_frame(self, units: str = "chain") -> Any:
+        """A pandas DataFrame with a row a uid and a column an output, without the bonds.
+
+        Args:
+            units: "chain": the stored integers. "float": as `as_floats` has them.
+
+        Raises:
+            InputError: other units. ImportError: pandas is not installed.
+        """
+        if not isinstance(units, str) or units not in ("chain", "float"):
+            raise InputError("units", f"expected chain or float, got {shown(units)}")
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("a result becomes a frame by pandas, which is not installed: pip install pandas") from error
+        columns = self.as_floats() if units == "float" else {n: np.array(getattr(self, n)) for n in STACKED}
+        return pandas.DataFrame(columns, index=pandas.RangeIndex(len(self), name="uid"))
 
     def first_difference(self, expected: Mapping[str, AnyArray | SparseRows]) -> Difference | None:
         """The first output, in the order of the law, that is not what `expected` holds under its name; None where all agree.

@@ -164,14 +164,11 @@ def _matrix(matrix: object, dtype: np.dtype[Any]) -> AnyArray:
         return array("matrix", matrix, dtype, (None, None))
     except InputError as error:
         if error.rule.startswith("expected a whole number"):
-            raise InputError("matrix", f"{error.rule}: {_WHOLE}", error.index) from None
+            raise InputError("matrix", f"{error.rule}; {_WHOLE}", error.index) from None
         raise
 
 
-_WHOLE = (
-    "the entries are the chain's integers of 65535; weights as people have them, floats or percent, become a row of these "
-    "by weights_to_u16 or state.with_weights"
-)
+_WHOLE = "weights as people have them, floats or percent, become a row of these by weights_to_u16 or state.with_weights"
 
 
 def _sparse(dense: AnyArray, uids: U16Array | None) -> tuple[U32Array, U16Array, AnyArray]:

@@ -518,3 +518,40 @@ def from_fixed(raw: object) -> np.ndarray[Any, np.dtype[np.float64]]:
         raise InputError("raw", f"expected integers, got dtype {bits.dtype}")
     bits = array("raw", bits, np.int64, (None,) * bits.ndim)
     return freeze(bits.astype(np.float64) / 4294967296.0)
+
+
+__all__ = [
+    "ONE",
+    "activity",
+    "normalize_stake",
+    "permits",
+    "active_stake",
+    "upscale_to_u16",
+    "mask_weights",
+    "normalize_rows",
+    "consensus",
+    "clip",
+    "validator_trust",
+    "rank",
+    "incentive",
+    "weights_for_bonds",
+    "bonds_cutoff",
+    "old_bonds",
+    "new_bonds",
+    "column_normalize",
+    "column_max_normalize",
+    "ema",
+    "liquid_alpha",
+    "selected_consensus",
+    "liquid_ema",
+    "dividends",
+    "emission",
+    "to_u16",
+    "store_bonds",
+    "to_fixed",
+    "from_fixed",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

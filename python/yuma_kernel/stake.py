@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from fractions import Fraction
 
-from yuma_kernel.arrays import U64_MAX, U64Array, array, freeze, integer
-from yuma_kernel.errors import InputError
+import numpy as np
+import numpy.typing as npt
+
+from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, integer
+from yuma_kernel.errors import InputError, shown
+from yuma_kernel.units import RAO
 
 
 def total_stake_bits(alpha_stake: object, tao_stake: object, tao_weight: int) -> U64Array:
@@ -44,6 +48,51 @@ def stake_from_rao(stake: object) -> U64Array:
     words = np.zeros((rao.size, 2), np.uint64)
     words[:, 1] = rao
     return freeze(words)
+
+
+def stake_to_rao(total_stake: object) -> U64Array:
+    """Whole rao of `total_stake`, floor: uint64[n, 2], the I64F64 bits, to uint64[n]."""
+    return freeze(array("total_stake", total_stake, np.uint64, (None, 2))[:, 1])
+
+
+def stake_from_floats(stake: object) -> U64Array:
+    """`total_stake` of amounts as people write them, in alpha (or TAO) of 10^9 rao: each to the nearest rao of the exact
+    product, ties to even.
+
+    Args:
+        stake: n floats or integers, none negative, below 2^63 rao.
+
+    Returns:
+        uint64[n, 2]: the I64F64 bits of the stake in rao, low word and high word.
+    """
+    if isinstance(stake, np.ma.MaskedArray):
+        raise InputError("stake", MASKED)
+    items = np.asarray(stake) if isinstance(stake, np.ndarray) or not isinstance(stake, (list, tuple)) else stake
+    if isinstance(items, np.ndarray):
+        if items.ndim != 1 or items.dtype.kind not in "iufO":
+            raise InputError("stake", f"expected numbers in one dimension, got {items.dtype} of shape {list(items.shape)}")
+        items = list(items)
+    return stake_from_rao([_rao(at, amount) for at, amount in enumerate(items)])
+
+
+def _rao(at: int, amount: object) -> int:
+    if isinstance(amount, (bool, np.bool_, np.timedelta64)) or not isinstance(amount, (int, float, np.integer, np.floating)):
+        raise InputError("stake", f"expected a number, got {type(amount).__name__}", at)
+    if isinstance(amount, (float, np.floating)):
+        if not np.isfinite(amount):
+            raise InputError("stake", f"expected a finite number, got {amount}", at)
+        rao = round(Fraction(*amount.as_integer_ratio()) * RAO)
+    else:
+        rao = int(amount) * RAO
+    if not 0 <= rao < 2**63:
+        raise InputError("stake", f"expected 0 to {2**63 - 1} rao, got {shown(rao)}", at)
+    return rao
+
+
+def stake_to_floats(total_stake: object) -> npt.NDArray[np.float64]:
+    """`total_stake` in alpha (or TAO) of 10^9 rao: uint64[n, 2], the I64F64 bits, to the nearest float64[n]."""
+    words = array("total_stake", total_stake, np.uint64, (None, 2)).tolist()
+    return freeze(np.array([(low | high << 64) / (RAO << 64) for low, high in words], np.float64))
 
 
 def total_stake_array(value: object, n: int) -> U64Array:

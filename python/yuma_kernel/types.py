@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, array, boolean, integer
+from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, array, boolean, integer, stored_integer
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
 from yuma_kernel.profiles import MODES, NEWEST, PROFILES, Mode, Profile
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
+from yuma_kernel.tables import SHOWN, Table
+from yuma_kernel.units import RAO, UNITS, shown_alpha, shown_share
 from yuma_kernel.values import _Held, _unfrozen, _Value
+
+if TYPE_CHECKING:
+    from yuma_kernel.results import EpochResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,7 +107,91 @@ class SubnetState(_Value):
         return type(self), tuple(_unfrozen(getattr(self, f.name)) for f in fields(self))
 
     def __repr__(self) -> str:
-        return f"SubnetState(n={self.n}, weights={self.weights!r}, bonds={self.bonds!r}, current_block={self.current_block})"
+        return (
+            f"SubnetState(n={self.n}, validators={int(self.validator_permit.sum())}, current_block={self.current_block}, "
+            f"weights={self.weights.uid.size} entries, bonds={self.bonds.uid.size} entries, stake={self._staked()})"
+        )
+
+    def _staked(self) -> str:
+        rao = self.total_stake[:, 1].tolist()
+        total, most = sum(rao), int(np.argmax(self.total_stake[:, 1]))
+        return f"{shown_alpha(total)} alpha, most by uid {most}: {shown_share(rao[most], total)}" if total else "0 alpha"
+
+    def _repr_html_(self) -> str:
+        """The uids with the largest stakes."""
+        rao = self.total_stake[:, 1].tolist()
+        total, order = sum(rao), sorted(range(self.n), key=lambda uid: -rao[uid])
+        weights, bonds = np.diff(self.weights.indptr), np.diff(self.bonds.indptr)
+        columns: dict[str, list[Any]] = {
+            "uid": order,
+            "stake, alpha": [shown_alpha(rao[uid]) for uid in order],
+            "share": [shown_share(rao[uid], total) for uid in order],
+            "permit": self.validator_permit[order].tolist(),
+            "weights": weights[order].tolist(),
+            "bonds": bonds[order].tolist(),
+            "last update, block": self.last_update[order].tolist(),
+            "registered, block": self.block_at_registration[order].tolist(),
+        }
+        title = (
+            f"{self.n} uids at block {self.current_block}: {int(self.validator_permit.sum())} with a permit, "
+            f"{self.weights.uid.size} weights, {self.bonds.uid.size} bonds, owner {self.owner_uid}"
+        )
+        return Table(columns, title=title).html(SHOWN)
+
+    # -- verbs: each gives a new state
+
+    def with_weights(self, uid: int, weights: Any, *, last_update: int | None = None) -> SubnetState:
+        """The state with another row of weights, as the chain stores what is sent to it.
+
+        Args:
+            uid: whose row.
+            weights: {uid: weight}; pairs (uid, weight); or two arrays, the uids and their weights. Integers are u16 as they
+                are sent, in their order, and stored with their zeros, scaled so that the largest is 65535
+                (`stages.upscale_to_u16`). Where any is a float, all are weights of any scale and become what a validator
+                sends by `weights_to_u16`. None of them: an empty row.
+            last_update: the block in which they are set; None: current_block. Under commit-reveal that of the commit.
+
+        What else the chain would ask (rate, stake, the least number of weights) is not checked here.
+
+        Raises:
+            InputError: naming `uid`, `weights` or `last_update`.
+        """
+        from yuma_kernel.changes import with_weights  # which knows what is above this module
+
+        return with_weights(self, uid, weights, last_update)
+
+    def with_stake(self, uid: int, rao: int | None = None, *, alpha: float | None = None) -> SubnetState:
+        """The state with another total stake of `uid`: whole rao below 2^63, or alpha as a float, to the nearest rao."""
+        from yuma_kernel.changes import with_stake
+
+        return with_stake(self, uid, rao, alpha)
+
+    def without(self, uid: int) -> SubnetState:
+        """The state as if nobody had `uid`, with the same n, so that all others keep theirs.
+
+        Cleared are: its rows of weights and bonds; the entries of all other rows that point at it; its stake, permit,
+        last_update, commit and previous consensus; and the owner, where it is the owner's. Its block of registration stays.
+        """
+        from yuma_kernel.changes import without
+
+        return without(self, uid)
+
+    def after(self, result: EpochResult, blocks: int | None = None) -> SubnetState:
+        """The state that the next epoch finds where nobody changes anything in between.
+
+        Bonds, permits and the previous consensus are those of `result`, this block becomes last_mechanism_step_block (and
+        last_yuma_step_block, where the chain has one), and `blocks` pass. Weights, stakes, commits and last_update stand.
+
+        Args:
+            result: of the epoch of this state.
+            blocks: from this epoch to the next; None: as many as from the epoch before to this one.
+
+        Raises:
+            InputError: a result of another n; no `blocks` where the state does not know the epoch before.
+        """
+        from yuma_kernel.changes import after
+
+        return after(self, result, blocks)
 
     @property
     def n(self) -> int:
@@ -162,8 +251,45 @@ class Hyperparameters(_Held):
         for name, check in _HYPERPARAMETER_RULES.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
         low, high = _STEEPNESS[self.rules.steepness]
-        steepness = integer("alpha_sigmoid_steepness", self.alpha_sigmoid_steepness, low, high)
+        check_steepness = integer if self.rules.steepness == "ones" else stored_integer
+        steepness = check_steepness("alpha_sigmoid_steepness", self.alpha_sigmoid_steepness, low, high)
         object.__setattr__(self, "alpha_sigmoid_steepness", steepness)
+
+    @classmethod
+    def from_chain(
+        cls, mapping: Any, *, profile: int = NEWEST, missing: Literal["refuse", "default"] = "refuse", **known: Any
+    ) -> Hyperparameters:
+        """From the names and forms that the storage (`BondsMovingAverage`), the runtime API, SDKs (`max_validators`,
+        `bonds_moving_avg`, `liquid_alpha_enabled`, `yuma_version`) and explorers have.
+
+        Args:
+            mapping: by name, values as stored; or an SDK's object with such attributes. Long integers may be digits.
+                Settings that the epoch does not read are left aside, names that are none refused. `alpha_sigmoid_steepness`
+                may be the whole float that SDKs make of the stored hundredths; `AlphaValues` is (low, high);
+                `activity_cutoff` is taken as it is; since runtime 423 the chain makes it of `ActivityCutoffFactorMilli` and
+                the tempo, and so is it made here.
+            profile: the runtime's arithmetic, as for the constructor.
+            missing: "refuse" names what the epoch reads and the mapping lacks; SDKs lack bonds_penalty and stake_threshold.
+                "default" takes what the chain has where nothing is stored: Yuma 3 is then off.
+            known: hyperparameters under the names of this class, in place of what the mapping has.
+
+        Raises:
+            InputError: naming what is unknown, missing, said twice, or breaks a rule.
+        """
+        from yuma_kernel.names import hyperparameters_from_chain
+
+        return hyperparameters_from_chain(cls, mapping, profile, missing, known)
+
+    def _repr_html_(self) -> str:
+        """The stored integers, and what they are."""
+        columns: dict[str, list[Any]] = {"name": [], "stored": [], "unit": [], "is": []}
+        for name, value in vars(self).items():
+            unit = UNITS.get(name)
+            meaning = "" if unit is None else f"{value / unit.one:,.6g}{' alpha' if unit.one == RAO else ''}"
+            row = (name, value, "" if unit is None else unit.name, meaning)
+            for column, entry in zip(columns.values(), row, strict=True):
+                column.append(entry)
+        return Table(columns, title=f"Hyperparameters of profile {self.profile}").html()
 
     @property
     def rules(self) -> Profile:
@@ -195,6 +321,10 @@ def _range(low: int, high: int) -> Callable[[str, object], int]:
     return lambda name, value: integer(name, value, low, high)
 
 
+def _stored_range(high: int) -> Callable[[str, object], int]:
+    return lambda name, value: stored_integer(name, value, 0, high)
+
+
 def consensus_mode(name: str, value: object) -> Mode:
     """One of `MODES`, by name or by the number that the chain stores."""
     if isinstance(value, str):
@@ -214,10 +344,11 @@ def _profile(name: str, value: object) -> int:
 _STEEPNESS: Final = {"hundredths": (-(2**15), 2**15 - 1), "ones": (0, U16_MAX), "unread": (-(2**15), U16_MAX)}
 
 _HYPERPARAMETER_RULES: Final[Mapping[str, Callable[[str, object], object]]] = {
-    **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "max_allowed_validators"), _range(0, U16_MAX)),
+    **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high"), _stored_range(U16_MAX)),
+    "max_allowed_validators": _range(0, U16_MAX),
     **dict.fromkeys(("stake_threshold", "tempo", "activity_cutoff"), _range(0, U64_MAX)),
     **dict.fromkeys(("yuma3", "liquid_alpha", "commit_reveal"), boolean),
-    "bonds_moving_average": _range(0, 1_000_000),
+    "bonds_moving_average": _stored_range(1_000_000),
     "liquid_alpha_consensus_mode": consensus_mode,
     "profile": _profile,
 }
