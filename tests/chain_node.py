@@ -237,13 +237,13 @@ def subnet_answer(state: State, netuid: int) -> bytes:
     keys = [state.get("Keys", netuid, uid) for uid in range(n)]
     alpha, tao = state.stakes[netuid]
     updates = [*state.get("LastUpdate", netuid).tolist(), *[0] * n][:n]
-    by_uid: list[Any] = [[0] * n, updates, *[[0] * n] * 6]
+    by_uid: list[Any] = [[0] * n, updates, *[[0] * n] * 4, [], []]  # trust and rank are no longer stored
     w = (state.get("TaoWeight") << 32) // U64_MAX
     total = [min(2**63 - 1, a + (t * w >> 32)) for a, t in zip(alpha, tao, strict=True)]
     by_uid += [[state.get("BlockAtRegistration", netuid, uid) for uid in range(n)], alpha, tao, total]
     out = b"\1" + compact(netuid) + (compact(n) + b"".join(keys)) * 2 + vector([True] * n, "?") * 2
     for values in by_uid:
-        out += compact(n) + b"".join(compact(int(value)) for value in values)
+        out += compact(len(values)) + b"".join(compact(int(value)) for value in values)
     return out + compact(3) + (compact(n) + bytes(n)) * 2 + compact(1) + compact(2**40)
 
 

@@ -380,7 +380,7 @@ def spoiled(write: Callable[[Any], None]) -> Node:
     [
         (lambda s: s.put(b"\0", "NetworksAdded", 7), "NoSubnet", r"NetworksAdded\(7\) \(state_query.*\): there is no"),
         (lambda s: s.put(u(0, 2), "SubnetworkN", 7), "NoSubnet", r"SubnetworkN\(7\).*has no uid"),
-        (lambda s: s.put(u(5, 2), "SubnetworkN", 7), "ContentError", r"get_subnet_state\(7\).*truncated"),
+        (lambda s: s.put(u(5, 2), "SubnetworkN", 7), "ContentError", r"get_subnet_state\(7\).*expected 5 of alpha_stake"),
         (lambda s: s.put(account(7001), "Keys", 7, 0), "ContentError", r"Keys\(7, 1\).*stands twice, at uid 0 too"),
         (lambda s: s.put(vector([True], "?"), "ValidatorPermit", 7), "ContentError", r"ValidatorPermit\(7\)"),
         (lambda s: s.put(pairs([(3, 1), (3, 2)]), "Weights", 7, 2), "ContentError", r"Weights\(7, 2\).*more than once"),

@@ -293,13 +293,14 @@ def _answer(data: bytes) -> SubnetAnswer | None:
     netuid = checked_u64(cursor)
     hotkeys = tuple(cursor.take(32) for _ in range(cursor.count(32)))
     n = len(hotkeys)
-    cursor.take(32 * _same(cursor.count(32), n, "coldkeys"))
-    for name in ("active", "validator_permit"):
-        for _ in range(_same(cursor.count(), n, name)):
+    cursor.take(32 * cursor.count(32))
+    for _ in ("active", "validator_permit"):
+        for _ in range(cursor.count()):
             cursor.boolean()
     by_uid = {name: compacts(cursor) for name in _BY_UID}
-    for name, values in by_uid.items():
-        _same(len(values), n, name)
+    for name in ("alpha_stake", "tao_stake", "total_stake"):  # the others are as they are stored, of whatever length
+        if len(by_uid[name]) != n:
+            raise ContentError(f"expected {n} of {name}, one a hotkey, got {len(by_uid[name])}")
     for _ in range(cursor.count()):
         compacts(cursor)
     cursor.end()
@@ -310,9 +311,3 @@ _BY_UID: Final = (
     "pruning_score", "last_update", "emission", "dividends", "incentives", "consensus", "trust", "rank",
     "block_at_registration", "alpha_stake", "tao_stake", "total_stake",
 )  # fmt: skip
-
-
-def _same(got: int, n: int, name: str) -> int:
-    if got != n:
-        raise ContentError(f"expected {n} {name}, one a hotkey, got {got}")
-    return n
