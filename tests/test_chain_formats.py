@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
@@ -47,6 +47,7 @@ def test_an_address_as_everybody_knows_it() -> None:
 # -- SCALE ----------------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1) | st.sampled_from([0, 63, 64, 2**14 - 1, 2**14, 2**30 - 1, 2**30, 2**32, 2**536 - 1]))
 def test_compact_integers(value: int) -> None:
     data = scale.encode_compact(value)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
@@ -60,6 +60,7 @@ clocks = st.builds(
 )
 
 
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.integers(1, 30), clocks, min_size=1, max_size=9),
     st.integers(0, 3),

@@ -37,6 +37,7 @@ from yuma_kernel.chain.layout import Key, Layout
 from yuma_kernel.chain.metadata import Entry
 
 CHAIN = yk.chain
+EXAMPLES = int(os.environ.get("YUMA_EXAMPLES", "400"))
 CORRUPTIONS = int(os.environ.get("YUMA_CORRUPTIONS", "600"))
 EXAMPLE = Path(yk.__file__).parent / "data" / "example.npz"
 
@@ -127,7 +128,7 @@ def test_it_can_be_saved(node: Node, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", [343, 424, 445, 452, 475])
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_generated_subnets(spec: int, data: st.DataObject) -> None:
     snapshot, stakes, weight, factor = data.draw(subnets(spec))
