@@ -57,6 +57,15 @@ def clients(session: nox.Session, client: str) -> None:
 
 
 @nox.session
+@nox.parametrize("client", [client for client in CLIENTS if client.startswith("bittensor-")])
+def sdk_weights(session: nox.Session, client: str) -> None:
+    """What `weights_to_u16` gives is what the SDK's own function sends."""
+    session.install(*CLIENTS[client])
+    session.install(".")
+    session.run("python", "tests/sdk_weights.py", client)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     session.install(".[docs,numba]")
     session.run("python", ".ci/reference.py", "docs/api")

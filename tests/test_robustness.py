@@ -418,7 +418,7 @@ def break_other(random: random.Random, call: Call, name: str) -> tuple[Any, bool
     if name == "hotkeys" and random.randrange(3):
         return [*value[:-1], random.choice((5, None, "\0", "é", "a" * 129, b"a", "\x1b[0m", Unshowable(), 10**5000))], True
     if name == "weights" and isinstance(value, dict) and random.randrange(3):  # of weights_to_u16, by uid
-        key = random.choice((-1, 65536, 0.5, "1", None, True, 10**5000, (1, 2)))
+        key = random.choice((-1, 65536, 0.5, "01", "x", None, True, 10**5000, (1, 2)))
         item = random.choice(
             (float("nan"), float("inf"), -1, -1e-300, "1", None, True, 1j, Decimal(1), np.timedelta64(1, "s"))
         )

@@ -261,12 +261,6 @@ THREE = [0, 1, 2]
         (lambda: stages.to_fixed(float("nan")), "values", None, "nan"),
         (lambda: stages.to_fixed(["a"]), "values", None, "dtype"),
         (lambda: stages.from_fixed([0.5]), "raw", None, "integers"),
-        (lambda: yk.weights_to_u16({0: 1.0, 7: float("nan")}), "weights", 7, "finite"),
-        (lambda: yk.weights_to_u16({0: 1.0, 7: float("inf")}), "weights", 7, "finite"),
-        (lambda: yk.weights_to_u16([1.0, -0.5]), "weights", 1, "negative"),
-        (lambda: yk.weights_to_u16({65536: 1.0}), "uid", None, "65536"),
-        (lambda: yk.weights_to_u16({1: 1.0, np.uint8(2): "x"}), "weights", 2, "str"),
-        (lambda: yk.weights_to_u16(5), "weights", None, "mapping"),
     ],
 )
 def test_refused(call: Callable[[], object], field: str, index: Any, words: str) -> None:
@@ -306,28 +300,6 @@ def test_from_fixed_is_the_nearest_float(bits: list[int]) -> None:
 
 
 # -- weights for the chain ------------------------------------------------------------------------------------------------
-
-
-def test_weights_to_u16() -> None:
-    uids, values = yk.weights_to_u16({5: 1.0, 3: 0.5, 9: 0.0, 4: 1e-12})
-    assert (uids.tolist(), values.tolist()) == ([5, 3], [65535, 32768])  # 32767.5 to the even one
-    assert str(uids.dtype) == str(values.dtype) == "uint16"
-    assert yk.weights_to_u16([0.0, 0.0])[0].tolist() == []
-    assert yk.weights_to_u16({})[1].tolist() == []
-    assert yk.weights_to_u16(np.array([0, 3, 1], np.int64))[1].tolist() == [65535, 21845]
-    assert yk.weights_to_u16([2**70, 2**70 - 1])[1].tolist() == [65535, 65535]
-    assert yk.weights_to_u16([5e-324, 5e-324])[1].tolist() == [65535, 65535]
-    assert yk.weights_to_u16([1.7e308, 8.5e307])[1].tolist() == [65535, 32768]
-
-
-@given(st.dictionaries(st.integers(0, 65535), st.floats(0, allow_infinity=False), max_size=8))
-def test_weights_to_u16_by_its_definition(weights: dict[int, float]) -> None:
-    from fractions import Fraction
-
-    uids, values = yk.weights_to_u16(weights)
-    largest = max(map(Fraction, weights.values()), default=Fraction(0))
-    expected = {uid: round(Fraction(w) * 65535 / largest) if largest else 0 for uid, w in weights.items()}
-    assert dict(zip(uids.tolist(), values.tolist(), strict=True)) == {u: v for u, v in expected.items() if v}
 
 
 def test_upscale_is_a_row_that_the_chain_keeps(backend: str) -> None:

@@ -205,6 +205,10 @@ def test_the_row_is_what_the_chain_stores(row: dict[int, int]) -> None:
     assert ask(weights=(np.array(list(row), np.uint16), np.array(list(row.values()), np.uint16))).row == got.row
 
 
+def test_keys_of_json() -> None:
+    assert ask(weights=json.loads(json.dumps(WEIGHTS))) == ask(weights=WEIGHTS)
+
+
 def test_the_row_of_a_pair_that_does_not_match() -> None:
     assert ask(weights=([1], [2, 3])).row is None
     assert ask(weights=([2, 1], [20, 40])).row == ((2, 32768), (1, 65535))

@@ -16,7 +16,7 @@ from yuma_kernel.snapshot import Snapshot, load, save
 from yuma_kernel.stake import stake_from_floats, stake_from_rao, stake_to_floats, stake_to_rao, total_stake_bits
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import Variants, variants
-from yuma_kernel.weights import weights_to_u16
+from yuma_kernel.weights import weights_to_u16, weights_to_u16_exact
 
 if TYPE_CHECKING:
     # at run time when they are first asked for
@@ -72,6 +72,7 @@ __all__ = [
     "total_stake_bits",
     "variants",
     "weights_to_u16",
+    "weights_to_u16_exact",
 ]
 
 _ROOMS = ("chain", "studies")

@@ -17,6 +17,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import upscale_to_u16
 from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.weights import uid_of_key
 
 Call = Literal["set", "commit", "commit_timelocked", "reveal"]
 Status = Literal["passed", "failed", "not known"]
@@ -450,7 +451,7 @@ def _preflight(case: _Case, call: Call, at_reveal: Preflight | None = None) -> P
 def _sent(weights: object) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Uids and values as they are in a call, each u16, in their order."""
     if isinstance(weights, Mapping):
-        pair: tuple[Any, ...] = (list(weights.keys()), list(weights.values()))
+        pair: tuple[Any, ...] = ([uid_of_key(uid) for uid in weights], list(weights.values()))
     elif has_items(weights):
         pair = tuple(weights)  # type: ignore[arg-type]
     else:
