@@ -152,7 +152,7 @@ def test_a_real_series(door: Door) -> None:
 def test_float32_as_a_list_of_bittensor_9_and_10() -> None:
     """They round a list to float32 first: the same weights as an array of it."""
     weights = [0.7, 0.1]
-    assert yk.weights_to_u16(np.float32(weights), lists=True) == yk.weights_to_u16(
+    assert yk.weights_to_u16(np.array(weights, np.float32), lists=True) == yk.weights_to_u16(
         [float(np.float32(w)) for w in weights], lists=True
     )
 

@@ -34,8 +34,8 @@ def weights_to_u16(weights: object, *, order: Order = "given", lists: bool = Fal
     bittensor 9, 10 and 11 compute, bit by bit. Those that become 0 are dropped. The quotient that no float rounds is
     `weights_to_u16_exact`; the two differ where a product is near a half.
 
-    bittensor 9 and 10 round a *list* of weights to float32 first, arrays not: `np.float32(weights)` gives what they send for
-    a list.
+    bittensor 9 and 10 round a *list* of weights to float32 first, arrays not: `np.array(weights, np.float32)` gives what
+    they send for a list.
 
     Args:
         weights: {uid: weight}, its keys integers, or strings of them as JSON has them; a pandas Series, its index the
