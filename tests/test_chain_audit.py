@@ -145,6 +145,21 @@ def test_what_progress_raises_ends_the_work() -> None:
         CHAIN.audit(hundred().node.rpc, NETUID, range=10, progress=progress)
 
 
+def test_work_that_was_stopped_is_taken_up() -> None:
+    past, kept = hundred(), []
+
+    def seen(item: Any) -> None:
+        kept.append(item)
+        if len(kept) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        CHAIN.audit(past.node.rpc, NETUID, range=10, seen=seen)
+    rest = CHAIN.audit(past.node.rpc, NETUID, range=10, skip=[audit.block for audit in kept])
+    assert len(rest) == 6
+    assert sorted(audit.block for audit in (*kept, *rest)) == past.blocks[-10:]
+
+
 @pytest.mark.parametrize("given", [0, (5, 5), (1, 2, 3), range(0, 100, 2), "all", 1.5])
 def test_ranges_that_are_none(given: Any) -> None:
     with pytest.raises(yk.InputError):

@@ -109,6 +109,11 @@ def test_audit(past: Past, url: str, capsys: pytest.CaptureFixture[str], tmp_pat
     assert [int(row["block"]) for row in rows] == past.blocks
     assert {row["verdict"] for row in rows} == {"no difference"}
     assert len(list((tmp_path / "s").iterdir())) == 6
+    (tmp_path / "s" / f"sn7_block{past.blocks[1]}_mechanism0.npz").unlink()
+    (tmp_path / "s" / f"sn7_block{past.blocks[1]}_mechanism1.npz").unlink()
+    code, out, err = ask(capsys, *asked, "--last", 3, "--save", tmp_path / "s", "--resume")
+    assert (code, err) == (0, "yuma-kernel: subnet 7: 1 epochs, 0 with differences, 0 not audited\n")
+    assert len(list((tmp_path / "s").iterdir())) == 6
     code, out, err = ask(capsys, *asked, "--since", past.blocks[1])
     assert "2 epochs" in err
     state = past.node.states[past.blocks[1]]
@@ -149,6 +154,7 @@ def test_payout(past: Past, url: str, capsys: pytest.CaptureFixture[str]) -> Non
         (["next", "--netuid", "7", "--network", "nowhere"], "source: expected a URL"),
         (["next", "--netuid", "7", "--network", "http://127.0.0.1:9", "--attempts", "1"], "was not reached"),
         (["audit", "--netuid", "7", "--last", "1", "--since", "1"], "--since: not allowed with --last"),
+        (["audit", "--netuid", "7", "--resume"], "--resume: needs --save"),
         (["audit", "--netuid", "7", "--block", "1", "--since", "5"], "block: expected a block from 5 on"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
@@ -11,7 +11,7 @@ from yuma_kernel.arrays import integer
 from yuma_kernel.chain import audit as audits
 from yuma_kernel.chain import forecast as forecasts
 from yuma_kernel.chain import payouts, schedule
-from yuma_kernel.chain.audit import Audit, Audits
+from yuma_kernel.chain.audit import Audit, Audits, Failure
 from yuma_kernel.chain.clients import awaited, blocking, layouts_of, name_of
 from yuma_kernel.chain.errors import ContentError, NoSubnet
 from yuma_kernel.chain.forecast import Forecast
@@ -229,6 +229,8 @@ def audit(
     profile: int | None = None,
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
+    seen: Callable[[Audit | Failure], object] | None = None,
+    skip: Iterable[int] = (),
     timeout: float = TIMEOUT,
     attempts: int = ATTEMPTS,
 ) -> Audit: ...
@@ -242,6 +244,8 @@ def audit(
     profile: int | None = None,
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
+    seen: Callable[[Audit | Failure], object] | None = None,
+    skip: Iterable[int] = (),
     timeout: float = TIMEOUT,
     attempts: int = ATTEMPTS,
 ) -> Audits: ...
@@ -254,6 +258,8 @@ def audit(
     profile: int | None = None,
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
+    seen: Callable[[Audit | Failure], object] | None = None,
+    skip: Iterable[int] = (),
     timeout: float = TIMEOUT,
     attempts: int = ATTEMPTS,
 ) -> Audit | Audits:
@@ -270,6 +276,8 @@ def audit(
         threads: how many epochs are read at a time, each over a connection of its own; a client that is open already is
             asked one thing at a time.
         progress: called with the number of epochs audited and of all; what it raises ends the work.
+        seen: called with each Audit or Failure as it is done, so that what is done outlives work that is stopped; and
+        skip: blocks of epochs of `range` that are not audited again, so that it can be taken up where it was stopped.
 
     Returns:
         An Audit; with `range` Audits, which hold a Failure in the place of an epoch that could not be audited.
@@ -279,8 +287,10 @@ def audit(
     """
     netuid, block = checked_netuid(netuid), checked_block(block)
     threads = integer("threads", threads, 1, 64)
-    if progress is not None and not callable(progress):
-        raise InputError("progress", f"expected a callable, got {type(progress).__name__}")
+    for name, called in (("progress", progress), ("seen", seen)):
+        if called is not None and not callable(called):
+            raise InputError(name, f"expected a callable, got {type(called).__name__}")
+    skipped = frozenset(skip)
     if range is None:
         return _asked(source, _audit_flow(source, netuid, block, profile), timeout, attempts)
     last, first, most = _epochs_of(range, block)
@@ -289,7 +299,8 @@ def audit(
     def one(number: int) -> Audit:
         return _asked(source, _audit_flow(source, netuid, number, profile), timeout, attempts)
 
-    return audits.each(blocks, one, netuid, threads if isinstance(source, str) else 1, progress)
+    blocks = [number for number in blocks if number not in skipped]
+    return audits.each(blocks, one, netuid, threads if isinstance(source, str) else 1, progress, seen)
 
 
 async def aaudit(

@@ -568,8 +568,15 @@ def epochs_before(netuid: int, last: int | None, first: int, most: int, layouts:
     return out
 
 
-def each(blocks: Sequence[int], one: Callable[[int], Audit], netuid: int, threads: int, progress: Any) -> Audits:
-    """The audits of these epochs, over threads; what `progress` raises ends the work."""
+def each(
+    blocks: Sequence[int],
+    one: Callable[[int], Audit],
+    netuid: int,
+    threads: int,
+    progress: Callable[[int, int], object] | None,
+    seen: Callable[[Audit | Failure], object] | None,
+) -> Audits:
+    """The audits of these epochs; what `progress` or `seen` raises ends the work."""
     done: list[Audit | Failure] = []
 
     def attempt(block: int) -> Audit | Failure:
@@ -578,12 +585,21 @@ def each(blocks: Sequence[int], one: Callable[[int], Audit], netuid: int, thread
         except (ChainError, InputError) as error:
             return Failure(netuid, block, error)
 
+    def tell(item: Audit | Failure) -> None:
+        done.append(item)
+        if seen is not None:
+            seen(item)
+        if progress is not None:
+            progress(len(done), len(blocks))
+
+    if threads == 1:  # where the caller is, as a client may want it
+        for block in blocks:
+            tell(attempt(block))
+        return Audits(done)
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="audit")
     try:
         for future in as_completed([pool.submit(attempt, block) for block in blocks]):
-            done.append(future.result())
-            if progress is not None:
-                progress(len(done), len(blocks))
+            tell(future.result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return Audits(done)

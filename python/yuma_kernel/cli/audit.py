@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ Exit codes: 0 every epoch is what the chain stored, 1 a difference, 2 anything t
 @click.option("--since", type=click.IntRange(0), help="All epochs from this block on, up to --block or the newest.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, help="Epochs that are read at a time. Default: 4.")
 @click.option("--save", "folder", type=click.Path(file_okay=False), help="Write the snapshots into this folder.")
+@click.option("--resume", is_flag=True, help="With --save: leave out the epochs that the folder has.")
 def command(
     network: str,
     netuid: int,
@@ -38,6 +40,7 @@ def command(
     since: int | None,
     threads: int,
     folder: str | None,
+    resume: bool,
 ) -> int:
     """Computes past epochs again from the state before them, and compares all that the chain stored of them.
 
@@ -49,11 +52,21 @@ def command(
         raise click.UsageError("--since: not allowed with --last", click.get_current_context())
     if since is not None and block is not None and block < since:
         raise InputError("block", f"expected a block from {since} on, got {block}")
-    items: list[chain.Audit | chain.Failure]
+    if resume and folder is None:
+        raise click.UsageError("--resume: needs --save", click.get_current_context())
+    items: list[chain.Audit | chain.Failure] = []
+
+    def keep(item: chain.Audit | chain.Failure) -> None:
+        items.append(item)
+        if folder is not None and isinstance(item, chain.Audit):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            item.save(folder)
+
     span = last if since is None else (since, None if block is None else block + 1)
     if span is None:
-        items = [chain.audit(network, netuid, block, profile=profile, **patience)]
+        keep(chain.audit(network, netuid, block, profile=profile, **patience))
     else:
+        saved = _saved(Path(folder), netuid) if resume and folder is not None else []
         with contextlib.ExitStack() as stack:
             bars: list[Callable[[int], None]] = []
 
@@ -62,16 +75,17 @@ def command(
                     bars.append(stack.enter_context(progress(f"subnet {netuid}", of)))
                 bars[0](count)
 
-            upto = block if since is None else None
-            found = chain.audit(
-                network, netuid, upto, range=span, profile=profile, threads=threads, progress=done, **patience
+            chain.audit(
+                network, netuid, block if since is None else None, range=span, profile=profile, threads=threads,
+                progress=done, seen=keep, skip=saved, **patience,
             )  # fmt: skip
-        items = list(found)
     audits = chain.Audits(items)
-    for item in audits:
-        if folder is not None and isinstance(item, chain.Audit):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            item.save(folder)
     emit(form, audits.to_dict(), audits.table())
     note(f"subnet {netuid}: {audits.verdict}")
     return 1 if audits.different else 2 if audits.failures else 0
+
+
+def _saved(folder: Path, netuid: int) -> list[int]:
+    """The blocks of the epochs that stand in the folder."""
+    found = (re.fullmatch(rf"sn{netuid}_block(\d+)(?:_mechanism\d+)?\.npz", path.name) for path in folder.glob("*.npz"))
+    return [int(match[1]) for match in found if match]
