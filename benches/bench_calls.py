@@ -44,7 +44,7 @@ def each_alone(threads: int) -> Callable[[], None]:
     pool = ThreadPoolExecutor(max(1, threads - 1))
 
     def work(left: deque[native._Given]) -> None:
-        outputs, workspace = native._outputs(given[0].n, given[0].room), native._workspace(given[0].workspace)
+        outputs, workspace = native._Outputs(given[0].n, given[0].room), ffi.new("unsigned char[]", given[0].workspace)
         while True:
             try:
                 state = left.popleft().struct
@@ -68,8 +68,8 @@ def calls() -> dict[str, tuple[Callable[[], object], int]]:
     yk.epoch(state, h, emission=EMISSION)
     # the kernel's own buffers: nothing of Python but the call
     given, rules = native._given(state), native._hyperparameters(h)
-    outputs, workspace = native._Outputs(given.n, given.room), native._workspace(given.workspace)
-    mask, size = native.selected_mask(), len(native._workspace(given.workspace))
+    outputs, workspace = native._Outputs(given.n, given.room), ffi.new("unsigned char[]", given.workspace)
+    mask, size = native.selected_mask(), len(workspace)
 
     def kernel() -> None:
         lib.yuma_epoch(given.struct, rules, EMISSION, outputs.result, ffi.NULL, mask, workspace, size)

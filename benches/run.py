@@ -61,13 +61,14 @@ def table(figures: list[dict[str, Any]], baseline: dict[str, float]) -> Table:
     out = Table(title="yardsticks: time of a weight in scalar 128-bit divisions")
     for name in ("what", "rules", "shape", "backend"):
         out.add_column(name)
-    for name in ("weights", "ms", "ns a weight", "yardstick, ns", "yardsticks", "to baseline"):
+    for name in ("weights", "ms", "ns a weight", "yardstick, ns", "yardsticks", "epochs", "to baseline"):
         out.add_column(name, justify="right")
     for f in figures:
         change = f"{f['yardsticks'] / baseline[f['name']]:.2f}x" if f["name"] in baseline else ""
         out.add_row(
             f["what"], f["rules"], f["shape"], f["backend"], str(f["weights"]), f"{f['ms']:.3f}",
-            f"{f['ms'] * 1e6 / f['weights']:.2f}", f"{f['yardstick_ns']:.2f}", f"{f['yardsticks']:.2f}", change,
+            f"{f['ms'] * 1e6 / f['weights']:.2f}", f"{f['yardstick_ns']:.2f}", f"{f['yardsticks']:.2f}",
+            f"{f['epochs']:.2f}" if "epochs" in f else "", change,
         )  # fmt: skip
     return out
 
