@@ -21,10 +21,13 @@ from yuma_kernel.weights import weights_to_u16, weights_to_u16_exact
 if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
+    from yuma_kernel import moves as moves
+    from yuma_kernel import search as search
     from yuma_kernel import studies as studies
     from yuma_kernel.comparison import Comparison, compare
     from yuma_kernel.explanation import Explanation, explain
     from yuma_kernel.permits import PermitThreshold, permit_threshold
+    from yuma_kernel.prospects import WhatIf, what_if
     from yuma_kernel.submission import Preflight, preflight
 
 __version__ = "0.1.0"
@@ -54,6 +57,7 @@ __all__ = [
     "UidResult",
     "UnsupportedProfile",
     "Variants",
+    "WhatIf",
     "compare",
     "epoch",
     "epoch_many",
@@ -73,18 +77,21 @@ __all__ = [
     "variants",
     "weights_to_u16",
     "weights_to_u16_exact",
+    "what_if",
 ]
 
-_ROOMS = ("chain", "studies")
+_ROOMS = ("chain", "moves", "search", "studies")
 _QUESTIONS = {
     "Comparison": "comparison",
     "Explanation": "explanation",
     "PermitThreshold": "permits",
     "Preflight": "submission",
+    "WhatIf": "prospects",
     "compare": "comparison",
     "explain": "explanation",
     "permit_threshold": "permits",
     "preflight": "submission",
+    "what_if": "prospects",
 }
 """By name, the room of what stands above the kernel; no room has the name of what it is asked for."""
 
