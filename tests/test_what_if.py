@@ -14,7 +14,7 @@ import yuma_kernel as yk
 from test_instruction_sets import subnets
 from yuma_kernel import moves, search
 from yuma_kernel.prospects import DEFAULT
-from yuma_kernel.variants import STACKED
+from yuma_kernel.results import STACKED
 
 RULES = yk.Hyperparameters(max_allowed_validators=4)
 N = 9
@@ -265,7 +265,7 @@ def test_refused_changes() -> None:
             make()
         assert caught.value.field == field, k
     with pytest.raises(TypeError):
-        moves.drop(1) + 3  # type: ignore[operator]
+        _ = moves.drop(1) + 3
 
 
 def of(units: int) -> moves.Change:

@@ -15,11 +15,11 @@ from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.moves import Change, Draft, drafts
 from yuma_kernel.pool import spread, thread_count
-from yuma_kernel.results import OUTPUTS
+from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
 from yuma_kernel.tables import SHOWN, Table, alpha
 from yuma_kernel.types import Hyperparameters, SubnetState
-from yuma_kernel.variants import DTYPES, variants
+from yuma_kernel.variants import variants
 
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")
 WHOLE_BYTES: Final = 2**26
@@ -81,7 +81,7 @@ class WhatIf:
             values = np.concatenate([self.now[output][None], rows])[:, chosen].reshape(-1).tolist()
             more: list[Any] = [None] * len(chosen) + self.difference(output)[:, chosen].reshape(-1).tolist()
             columns[output], columns[f"{output}_change"] = values, more
-            say = _SAID[str(DTYPES[output])]
+            say = _SAID[str(OUTPUT_TABLE[output].dtype)]
             people[output] = [say(value) for value in values]
             people[f"{output}_change"] = ["" if d is None else f"{'+' * (d > 0)}{say(d)}" if d else "=" for d in more]
         ahead = "the next epoch" if self.epochs == 1 else f"the epoch {self.epochs} ahead"
@@ -166,7 +166,7 @@ def what_if(
     asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
     told = dict.fromkeys(uid for change in named.values() for uid in change.uids) or range(state.n)
     chosen = told if uids is None else uids
-    rows = {name: np.empty((len(asked), state.n), DTYPES[name]) for name in names}
+    rows = {name: np.empty((len(asked), state.n), OUTPUT_TABLE[name].dtype) for name in names}
     if ahead == 1:
         _next(state, hyperparameters, asked, amount, rows, threads, progress, backend)
     else:
@@ -198,8 +198,8 @@ def _named(changes: object) -> dict[str, Change]:
 def _outputs(outputs: object) -> tuple[str, ...]:
     names = [outputs] if isinstance(outputs, str) or not has_items(outputs) else list(outputs)  # type: ignore[call-overload]
     for k, name in enumerate(names):
-        if not isinstance(name, str) or name not in DTYPES:
-            raise InputError("outputs", f"expected names out of {', '.join(DTYPES)}, got {shown(name)}", k)
+        if not isinstance(name, str) or name not in STACKED:
+            raise InputError("outputs", f"expected names out of {', '.join(STACKED)}, got {shown(name)}", k)
     return tuple(name for name in OUTPUTS if name in names)
 
 

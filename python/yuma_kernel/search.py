@@ -19,6 +19,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.many import epoch_many
 from yuma_kernel.moves import Change, drafts, give_share, set_stake, toward_consensus
 from yuma_kernel.prospects import what_if
+from yuma_kernel.results import STACKED
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
@@ -181,9 +182,7 @@ def least(
 
     def answers(points: Sequence[int]) -> list[bool]:
         named = {str(point): make(point) for point in points}
-        outputs = ("active", "stake_weight", "validator_permit", "consensus", "validator_trust", "incentive", "dividends",
-                   "server_emission", "validator_emission", "emission")  # fmt: skip
-        got = what_if(state, hyperparameters, named, emission=emission, outputs=outputs, threads=threads, backend=backend)
+        got = what_if(state, hyperparameters, named, emission=emission, outputs=STACKED, threads=threads, backend=backend)
         return [bool(holds({name: rows[k] for name, rows in got.then.items()})) for k in range(len(points))]
 
     return _found(
@@ -248,9 +247,8 @@ def share_before_clip(
         results = epoch_many([draft.apply() for draft in made], hyperparameters, trace=True, backend=backend)
         fits = []
         for point, result in zip(points, results, strict=True):
-            assert result.trace is not None
-            weights: Any = result.trace["weights"]
-            weight, consensus = _entry(weights, own, taker), int(result.trace["consensus"][taker])  # type: ignore[index,arg-type]
+            trace: Any = result.trace
+            weight, consensus = _entry(trace["weights"], own, taker), int(trace["consensus"][taker])
             if weight is None and point == SHARE:
                 raise InputError("uid", f"the weight of uid {own} on uid {taker} does not count in this epoch (section 4)")
             fits.append(weight is None or weight <= consensus)
