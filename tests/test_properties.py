@@ -173,6 +173,7 @@ def test_parts_of_one_are_at_most_one(subnet: Any, backend: str, data: st.DataOb
 @property_of_epochs
 def test_masked_entries_cannot_influence_anything(subnet: Any, backend: str, data: st.DataObject) -> None:
     state, h = subnet
+    assume(h.profile >= 425)  # earlier ones mask by other rules, and keep some rows of bonds as they were stored
     committed = state.commit_block if h.commit_reveal else None
     dates = (state.validator_permit, state.last_update, state.block_at_registration)
     masked = stages.mask_weights(state.weights, *dates, owner_uid=state.owner_uid, commit_block=committed)
