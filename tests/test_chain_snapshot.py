@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from chain_facts import METADATA, unpacked
-from chain_metadata import LATE_ITEMS, metadata
+from chain_metadata import LATE_ITEMS, compact, metadata
 from chain_node import U64_MAX, Node, account, pairs, put_subnet, u, vector
 from chain_subnets import Stakes, stored, subnets, whole
 from yuma_kernel.chain import layout, requests
@@ -242,6 +242,39 @@ def test_mechanisms_in_one_reading() -> None:
     assert len(result.mechanisms) == 2
     together = sum(int(r.server_emission.sum()) for r in result.mechanisms)
     assert int(result.server_emission.sum()) == together
+
+
+@pytest.mark.parametrize("spec", [343, 424])
+def test_which_commits_are_live(spec: int) -> None:
+    """Each uid has one commit, one epoch or block later than the uid before; a period of one epoch."""
+    put, stakes = cropped(example(), 24)
+    rules = replace(put.hyperparameters, commit_reveal=True, tempo=9, activity_cutoff=126)
+    for head in range(1000, 1012):
+        state = replace(put.state, current_block=head + 1, commit_block=None)
+        node = Node(spec)
+        written = node.state(head)
+        put_subnet(written, 7, [yk.Snapshot(state, rules)], stakes)
+        written.put(u(1, 8), "RevealPeriodEpochs", 7)
+        written.put(u(12, 8), "SubnetEpochIndex", 7)
+        live = {}
+        for uid in range(0, 24, 2):  # plain commits; the odd ones are timelocked, two in a list
+            block, epoch = head - uid, 13 - uid // 4
+            fields = u(epoch, 8) + u(block, 8) if spec >= 423 else u(block, 8) + u(epoch, 8)
+            queue = compact(1) + b"\1" * 32 + fields + u(0, 8)
+            written.put(queue, "WeightCommits", 7, account(7000 + uid))
+            entry = account(7001 + uid) + u(block, 8) + compact(0) + u(0, 8)
+            key = epoch if spec >= 423 else uid  # an index that says nothing: the block does
+            before = written.get("TimelockedWeightCommits", 7, key)
+            old = b"".join(a + u(b, 8) + compact(0) + u(0, 8) for a, b, _, _ in before)
+            written.put(compact(len(before) + 1) + old + entry, "TimelockedWeightCommits", 7, key)
+            now = 13 if spec >= 423 else (head + 1 + 7 + 1) // 10
+            of = epoch if spec >= 423 else (block + 7 + 1) // 10
+            if now <= of + 1:
+                live[uid] = live[uid + 1] = block
+        got = CHAIN.snapshot(node.rpc, 7, profile=425).state.commit_block
+        assert got is not None
+        assert {uid: block for uid, block in enumerate(got.tolist()) if block != U64_MAX} == live
+        assert 0 < len(live) < 24
 
 
 # -- later runtimes -------------------------------------------------------------------------------------------------------
