@@ -869,8 +869,11 @@ def test_clients_by_their_shape(node: Node) -> None:
 
 
 def test_a_client_without_what_it_should_have() -> None:
-    for client in (Bag(), Bag(substrate=Bag()), Bag(_client=Bag(_substrate=None), _call=print), Bag(rpc=7)):
+    for client in (Bag(), Bag(substrate=Bag()), Bag(rpc=7)):
         with pytest.raises(yk.InputError, match="source: expected a URL"):
+            CHAIN.snapshot(client, 7)
+    for client in (Bag(_client=Bag(_substrate=None), _call=print), Bag(_substrate=Bag())):
+        with pytest.raises(yk.InputError, match="source: expected an open client, got Bag, which is not connected"):
             CHAIN.snapshot(client, 7)
 
 

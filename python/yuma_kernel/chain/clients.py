@@ -118,6 +118,9 @@ def _raw(source: object) -> _Raw:
                 return found
         if callable(source):
             return source
+        if _has(source, "_substrate") is not None or _has(source, "_client") is not None:
+            what = "which is not connected, or of a version whose way to a raw request is not known here"
+            raise InputError("source", f"expected an open client, got {type(source).__name__}, {what}")
     raise InputError("source", f"expected {WHAT}, got {type(source).__name__}")
 
 
