@@ -434,6 +434,14 @@ def test_stored_values_that_no_subnet_has(write: Callable[[Any], None], error: s
         CHAIN.snapshot(node.rpc, 7)
 
 
+def test_a_metagraph_of_another_size(node: Node) -> None:
+    other = serving(*cropped(example(), 24))
+    args = ["SubnetInfoRuntimeApi_get_subnet_state", "0x0700", other.hash(other.head)]
+    node.change = lambda method, params, answer: other.answer(method, args) if method == "state_call" else answer
+    with pytest.raises(CHAIN.ContentError, match="expected 256 hotkeys, as SubnetworkN says, got 24"):
+        CHAIN.snapshot(node.rpc, 7)
+
+
 def test_weights_of_uids_that_are_gone_are_dropped_and_counted() -> None:
     row = example().state.weights.to_rows()[0]
     node = spoiled(lambda s: s.put(pairs([*row, (30000, 5), (30001, 6)]), "Weights", 7, 0))
