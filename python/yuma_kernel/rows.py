@@ -35,30 +35,27 @@ _Columns = tuple[list[int], list[Any], list[Any]]
 def _array_columns(rows: list[Any]) -> _Columns | None:
     """Of rows that all are two arrays of one dimension, or empty; None for any others."""
     kinds = list(map(type, rows))
-    if kinds.count(tuple) + kinds.count(list) != len(rows):
+    tuples = kinds.count(tuple)
+    if tuples != len(rows) or not all(rows):  # a list of two arrays would be two pairs
+        if tuples + kinds.count(list) != len(rows) or any(type(row) is list and row for row in rows):
+            return None
+        rows = [row or (_NOTHING, _NOTHING) for row in rows]
+    if not rows or list(map(len, rows)).count(2) != len(rows):
         return None
-    sizes = list(map(len, rows))
-    if 2 * sizes.count(2) != sum(sizes):
+    uids, values = zip(*rows, strict=True)
+    if list(map(type, uids)).count(np.ndarray) + list(map(type, values)).count(np.ndarray) != 2 * len(rows):
         return None
-    flat = list(chain.from_iterable(rows))
-    if list(map(type, flat)).count(np.ndarray) != len(flat):
-        return None
-    if list in kinds and list in map(type, compress(rows, sizes)):
-        return None  # of which a row of two arrays would be two pairs
-    if len(flat) < 2 * len(rows):  # those that are empty as if they were two arrays too
-        each = iter(flat)
-        flat = [next(each) if size else _NOTHING for size in sizes for _ in range(2)]
     try:
-        lengths = list(map(len, flat))
+        lengths, others = list(map(len, uids)), list(map(len, values))
     except TypeError:  # an array of no dimension
         return None
-    if lengths[::2] != lengths[1::2]:
-        at = next(i for i in range(len(rows)) if lengths[2 * i] != lengths[2 * i + 1])
-        raise _unequal(flat[2 * at], flat[2 * at + 1], at)
-    uids, values = (list(compress(flat[k::2], lengths[k::2])) for k in (0, 1))
-    if list(map(_NDIM, uids)).count(1) + list(map(_NDIM, values)).count(1) != len(uids) + len(values):
+    if lengths != others:
+        at = next(i for i in range(len(rows)) if lengths[i] != others[i])
+        raise _unequal(uids[at], values[at], at)
+    columns = lengths, list(compress(uids, lengths)), list(compress(values, lengths))
+    if list(map(_NDIM, columns[1])).count(1) + list(map(_NDIM, columns[2])).count(1) != 2 * len(columns[1]):
         return None
-    return lengths[::2], uids, values
+    return columns
 
 
 _NDIM = attrgetter("ndim")
@@ -99,7 +96,7 @@ def _columns(row: Any, i: int) -> tuple[Any, Any]:
         return _halves([*row, *row.values()])
     pairs = row if type(row) is list else list(_items(row, "a sequence of pairs (uid, value)", i))
     kinds = list(map(type, pairs))
-    if len(pairs) in (kinds.count(tuple), kinds.count(list)):
+    if kinds.count(tuple) == len(pairs) or kinds.count(list) == len(pairs):
         try:
             by_uid = dict(pairs)  # checks that they are pairs, and takes them apart as fast as anything does
         except (TypeError, ValueError):
@@ -368,8 +365,10 @@ class SparseRows(_Value):
         dtype = _value_dtype(dtype)
         columns = _array_columns(rows) or _any_columns(rows)
         uid, value = _joined("uid", columns[1], np.dtype(np.uint16)), _joined("value", columns[2], dtype)
-        ends = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(np.fromiter(columns[0], np.int64, len(rows)), out=ends[1:])
+        if uid.size > U32_MAX:
+            raise InputError("rows", f"expected at most {U32_MAX} entries, got {uid.size}")
+        ends = np.zeros(len(rows) + 1, np.uint32)
+        np.cumsum(np.fromiter(columns[0], np.uint32, len(rows)), out=ends[1:])
         return cls(ends, uid, value, dtype)
 
     @classmethod
