@@ -152,7 +152,7 @@ def guarantee(
     ]
     parts = run(cells, chunks, executor=executor, folder=folder, progress=progress)
     table = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
-    about = provenance({**given, "stakes": [float(s) for s in stakes]}, seed=given["seed"], profiles=[given["profile"]])
+    about = provenance({**given, "stakes": [float(s) for s in stakes]}, seed=seed, profiles=[profile])
     return Guarantee(table, about)
 
 
