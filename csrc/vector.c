@@ -19,6 +19,10 @@ static uint32_t x86_sets(void) {
     enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX = 1 << 28 };                            /* leaf 1, ecx */
     enum { AVX2 = 1 << 5, AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512BW = 1 << 30 };   /* leaf 7, ebx; VL is bit 31 */
     enum { YMM = 0x06, ZMM = 0xe6 };                                                     /* registers that the system saves */
+    _Static_assert(FMA == bit_FMA && OSXSAVE == bit_OSXSAVE && AVX == bit_AVX, "as the compiler's library has them");
+    _Static_assert(AVX2 == bit_AVX2 && AVX512F == bit_AVX512F && AVX512DQ == bit_AVX512DQ && AVX512BW == bit_AVX512BW &&
+                       1u << 31 == bit_AVX512VL,
+                   "as the compiler's library has them");
     const unsigned avx = FMA | OSXSAVE | AVX, avx512 = AVX512F | AVX512DQ | AVX512BW | 1u << 31;
     unsigned eax, ebx, ecx, edx, saved, high;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & avx) != avx) {

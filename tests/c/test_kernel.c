@@ -260,6 +260,10 @@ static void check_solved_quotient(uint64_t x, uint64_t s) {
 }
 
 static void test_solved(void) {
+    /* the last shares that fit a u64, and the first that does not */
+    CHECK(yuma_emission_share(2 * YUMA_ONE, UINT64_MAX >> 1) == UINT64_MAX - 1);
+    CHECK(yuma_emission_share(2 * YUMA_ONE, (UINT64_MAX >> 1) + 1) == UINT64_MAX);
+    CHECK(yuma_emission_share(YUMA_ONE, UINT64_MAX) == UINT64_MAX);
     for (size_t i = 0; i < 20000; i += stride) {
         uint64_t a = solved_odd(32), s = solved_odd(i % 2 ? 47 : 31);
         for (int left = -3; left <= 3; left++) {
