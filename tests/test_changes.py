@@ -97,11 +97,14 @@ def test_stake() -> None:
             assert changed(got) == {"total_stake"}
     assert BEFORE.with_stake(3, alpha=0.5) == BEFORE.with_stake(3, 5 * 10**8) == BEFORE.with_stake(3, rao=5 * 10**8)
     assert BEFORE.with_stake(3, alpha=2) == BEFORE.with_stake(3, 2 * 10**9)
-    refused(lambda: BEFORE.with_stake(3), "stake", None, "one of rao and alpha")
-    refused(lambda: BEFORE.with_stake(3, 1, alpha=1), "stake", None, "one of rao and alpha")
+    refused(lambda: BEFORE.with_stake(3), "rao", None, "one of rao and alpha")
+    refused(lambda: BEFORE.with_stake(3, 1, alpha=1), "rao", None, "one of rao and alpha")
     refused(lambda: BEFORE.with_stake(3, 0.5), "rao", None, "in rao: 0.5 is 500000000")  # type: ignore[arg-type]
     refused(lambda: BEFORE.with_stake(3, 2**63), "rao", None, "from 0 to")
-    refused(lambda: BEFORE.with_stake(3, 2**63 - 1), "total_stake", None, "sum below 2^127")
+    refused(lambda: BEFORE.with_stake(3, 2**63 - 1), "rao", None, "sum below 2^127")
+    refused(lambda: BEFORE.with_stake(3, alpha=9.22337203e9), "alpha", None, "sum below 2^127")
+    refused(lambda: BEFORE.with_stake(3, alpha=-1), "alpha", None, "0 to")
+    refused(lambda: BEFORE.with_stake(3, alpha="1"), "alpha", None, "str")  # type: ignore[arg-type]
     refused(lambda: BEFORE.with_stake(N, 1), "uid", None)
 
 

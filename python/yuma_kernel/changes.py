@@ -89,10 +89,13 @@ def with_stake(state: SubnetState, uid: object, rao: object = None, alpha: objec
     """`SubnetState.with_stake`."""
     own = integer("uid", uid, 0, state.n - 1)
     if (rao is None) == (alpha is None):
-        raise InputError("stake", "expected one of rao and alpha")
+        raise InputError("rao", "expected one of rao and alpha")
     whole = None if rao is None else integer("rao", rao, 0, 2**63 - 1)
-    words = stake_from_floats([alpha]) if whole is None else stake_from_rao([whole])
-    return replace(state, total_stake=_put(state.total_stake, own, words[0]))
+    try:
+        words = stake_from_floats([alpha]) if whole is None else stake_from_rao([whole])
+        return replace(state, total_stake=_put(state.total_stake, own, words[0]))
+    except InputError as error:
+        raise InputError("alpha" if whole is None else "rao", error.rule) from None
 
 
 def without(state: SubnetState, uid: object) -> SubnetState:
