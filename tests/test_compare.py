@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,22 @@ def test_what_it_says() -> None:
     rows = b.table().rows()
     alone = {(row["group"], row["member"]): row["alone"] for row in rows}
     assert sum(alone[kind, None] for kind in (*comparison.kinds, "interaction")) == b.change
+
+
+def test_they_are_values() -> None:
+    before, after = snapshots()
+    comparison = yk.compare(before, after)
+    again = pickle.loads(pickle.dumps(comparison))
+    assert again == comparison == yk.compare(before, after)
+    assert comparison != yk.compare(after, before)
+    b = comparison.of(3)
+    assert b == pickle.loads(pickle.dumps(b)) == again.of(3)
+    value: Any
+    for value in (comparison, again):
+        with pytest.raises(TypeError):
+            value.before["incentive"] = value.after["incentive"]
+        with pytest.raises(ValueError):
+            value.before["incentive"][0] = 1
 
 
 def test_progress() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,7 @@ def test_what_is_assumed_is_named() -> None:
         ({"stake": ["x", 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake"),
         ({"stake": [float("nan"), 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake"),
         ({"netuid": -1}, "chain", "netuid"),
+        ({"meta": [1]}, "chain", "meta"),
         ({}, "floats", "units"),
     ],
 )
@@ -176,6 +178,18 @@ def test_refused(changes: dict[str, Any], units: Any, field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
         snapshot_of({**FULL, **changes}, units=units)
     assert caught.value.field == field
+
+
+def _archive() -> bytes:
+    """An archive that says of its member that it is compressed in a way that there is not."""
+    out = io.BytesIO()
+    np.savez(out, kappa=np.array(9))
+    content = bytearray(out.getvalue())
+    content[content.index(b"PK\1\2") + 10] = 99
+    return bytes(content)
+
+
+_ARCHIVE = _archive()
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------
@@ -257,6 +271,7 @@ def test_assumed_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("a.json", b"{"),
         ("a.json", b"\xff"),
         ("a.npz", b"PK"),
+        ("a.npz", _ARCHIVE),
         ("a.npz", b""),
         ("a.npz", b"\x93NUMPY"),
         ("weights.csv", b""),

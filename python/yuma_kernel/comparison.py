@@ -23,6 +23,7 @@ from yuma_kernel.rows import SparseRows
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.tables import SHOWN, Table, alpha, proportion
 from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.values import _Value
 
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -75,8 +76,34 @@ class Contribution:
         return isinstance(self.member, int)
 
 
-@dataclass(frozen=True)
-class Breakdown:
+def _kept(value: Any) -> Any:
+    """What a value holds, so that it cannot change: a mapping read-only, with its arrays frozen."""
+    if isinstance(value, Mapping):
+        return MappingProxyType(
+            {name: freeze(held) if isinstance(held, np.ndarray) else held for name, held in value.items()}
+        )
+    return value
+
+
+def _given(value: Any) -> Any:
+    """The same as pickle takes it."""
+    if isinstance(value, Mapping):
+        return {name: np.array(held) if isinstance(held, np.ndarray) else held for name, held in value.items()}
+    return value
+
+
+class _Plain(_Value):
+    """A value of fields that may be mappings of arrays."""
+
+    def __post_init__(self) -> None:
+        self._set(**{f.name: _kept(getattr(self, f.name)) for f in fields(self)})  # type: ignore[arg-type]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(_given(getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakdown(_Plain):
     """The change of one number of one uid, taken apart. Raw bits throughout.
 
     Attributes:
@@ -153,8 +180,8 @@ class Breakdown:
         return Table(columns, people, headers, left=("group", "member"), title=title, caption=caption)
 
 
-@dataclass(frozen=True)
-class _Part:
+@dataclass(frozen=True, eq=False)
+class _Part(_Plain):
     """A group or a member with the numbers of all uids: when it alone is as after, and when it alone is as before."""
 
     kind: str
@@ -165,7 +192,7 @@ class _Part:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison:
+class Comparison(_Plain):
     """Two snapshots of a subnet, or two results of it, as `compare` makes it.
 
     Attributes:
@@ -221,10 +248,10 @@ class Comparison:
             change=after - before,
             groups=groups,
             interaction=after - before - sum(whole.values()),
-            members=MappingProxyType(members),
-            member_interaction=MappingProxyType(
-                {kind: whole[kind] - sum(part.alone or 0 for part in parts) for kind, parts in members.items()}
-            ),
+            members=members,
+            member_interaction={
+                kind: whole[kind] - sum(part.alone or 0 for part in parts) for kind, parts in members.items()
+            },
         )
 
     def __repr__(self) -> str:
@@ -343,7 +370,7 @@ def compare(
         before=base[0],
         after=base[1],
         parts=tuple(parts),
-        members=MappingProxyType({kind: tuple(found) for kind, found in by_kind.items()}),
+        members={kind: tuple(found) for kind, found in by_kind.items()},
     )
 
 
@@ -358,7 +385,7 @@ def _of_results(before: EpochResult, after: EpochResult) -> Comparison:
         values.append(
             {name: (traced or vars(result))[name] for name in raw} | {name: getattr(result, name) for name in PAID}
         )
-    return Comparison(n, (), MappingProxyType(values[0]), MappingProxyType(values[1]), None, MappingProxyType({}))
+    return Comparison(n, (), values[0], values[1], None, {})
 
 
 def _replaced(before: Snapshot, after: Snapshot) -> tuple[int, ...]:

@@ -10,8 +10,6 @@ import csv
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
@@ -25,7 +23,7 @@ from yuma_kernel.arrays import U16_MAX, U64_MAX, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.profiles import MODES
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.snapshot import Snapshot, _json, load
+from yuma_kernel.snapshot import _ZIP_ERRORS, Snapshot, _json, load
 from yuma_kernel.stake import stake_from_rao, total_stake_bits
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
@@ -108,7 +106,10 @@ def snapshot_of(given: Mapping[str, Any], *, units: Units = "chain", assume: boo
     state.setdefault("validator_permit", weights.indptr[1:] > weights.indptr[:-1])
     state.setdefault("bonds", SparseRows.empty(n))
 
-    meta = dict(given.get("meta") or {})
+    meta = given.get("meta", {})
+    if not isinstance(meta, Mapping):
+        raise InputError("meta", f"expected a JSON object, got {type(meta).__name__}")
+    meta = dict(meta)
     if "netuid" in given:
         meta["netuid"] = integer("netuid", given["netuid"], 0, U16_MAX)
     if missing:
@@ -341,7 +342,7 @@ def _from_npz(path: str, content: bytes, _: str) -> dict[str, Any]:
             if "schema" in archive:
                 return _of_snapshot(path)
             out: dict[str, Any] = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (*_ZIP_ERRORS, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"expected an .npz archive of plain arrays: {error}") from None
