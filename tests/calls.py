@@ -342,6 +342,30 @@ def calls() -> tuple[Call, ...]:
                 "backend": backend,
             },
         ),
+        "explain": (
+            yk.explain,
+            {
+                "state": Argument("other", state),
+                "hyperparameters": Argument("other", LIQUID),
+                "uid": integers(1, (0, N - 1)),
+                "emission": integers(10**9),
+                "backend": backend,
+            },
+        ),
+        "compare": (
+            yk.compare,
+            {
+                "before": Argument("other", snapshot),
+                "after": Argument("other", replace(snapshot, emission=7)),
+                "members": Argument("booleans", False),
+                "threads": integers(2, (1, 1024), optional=True),
+                "backend": backend,
+            },
+        ),
+        "comparison of": (
+            yk.compare(snapshot, replace(snapshot, emission=7)).of,
+            {"uid": integers(1, (0, N - 1)), "measure": Argument("other", "incentive")},
+        ),
         "Snapshot": (
             yk.Snapshot,
             {

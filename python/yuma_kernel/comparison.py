@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import U64_MAX, AnyArray, freeze, integer
+from yuma_kernel.arrays import U64_MAX, AnyArray, boolean, freeze, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.many import epoch_many
 from yuma_kernel.results import EpochResult
@@ -342,6 +342,7 @@ def compare(
     for name, value in (("before", before), ("after", after)):
         if not isinstance(value, Snapshot):
             raise InputError(name, f"expected two snapshots or two results, got {type(value).__name__}")
+    members = boolean("members", members)
     assert isinstance(before, Snapshot)
     assert isinstance(after, Snapshot)
     run = _Runs(backend, threads)
@@ -394,7 +395,7 @@ def _replaced(before: Snapshot, after: Snapshot) -> tuple[int, ...]:
 
 
 def _known(measure: str, values: Mapping[str, AnyArray]) -> None:
-    if measure not in values:
+    if not isinstance(measure, str) or measure not in values:
         raise InputError("measure", f"expected one of {', '.join(values)}, got {shown(measure)}")
 
 
