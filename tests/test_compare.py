@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
@@ -84,7 +84,7 @@ def paired(draw: Any) -> tuple[yk.Snapshot, yk.Snapshot]:
 pairs = st.composite(paired)()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pairs)
 def test_parts_are_epochs_of_their_own(pair: tuple[yk.Snapshot, yk.Snapshot]) -> None:
     before, after = pair

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import yuma_kernel as yk
@@ -253,7 +253,7 @@ def _backends() -> dict[int, str]:
 BACKEND = _backends()
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(states(max_n=8), hyperparameters(max_n=8), st.sampled_from([0, 1, 10**9, 2**40 + 7, U64]))
 def test_every_account_adds_up(state: yk.SubnetState, h: yk.Hyperparameters, emission: int) -> None:
     try:
