@@ -271,6 +271,8 @@ DENSE = np.ones((3, 5, 5))
 FRACTION, BEYOND = np.array(DENSE), np.array(DENSE)
 FRACTION[2, 4, 1], BEYOND[1, 0, 3] = 0.5, 65536
 EMPTY = yk.SparseRows.empty(5)
+ENDLESS: list[Any] = []
+ENDLESS += [ENDLESS, ENDLESS]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +297,7 @@ EMPTY = yk.SparseRows.empty(5)
         ({"last_update": [1, 2]}, "last_update", None),
         ({"last_update": np.full((3, 5), -1)}, "last_update", (0, 0)),
         ({"validator_permit": np.full((3, 5), 2)}, "validator_permit", (0, 0)),
+        ({"validator_permit": ENDLESS}, "validator_permit", None),
         ({"previous_consensus": [[1], [2, 70000]]}, "previous_consensus", None),
         ({"previous_consensus": [[1, 2], [2, 70000]]}, "previous_consensus", (1, 1)),
         ({"weights": DENSE[:, :2]}, "weights", None),

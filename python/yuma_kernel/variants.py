@@ -190,6 +190,8 @@ def _depth(value: Any) -> int:
         if not value:
             return depth
         value = value[0]
+    if isinstance(value, (list, tuple)):  # one that holds itself twice would be an array of all there is of memory
+        return depth
     try:
         return depth + np.asarray(value).ndim
     except Exception:  # whatever a foreign value raises: it is told what it should be where it is read
