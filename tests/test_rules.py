@@ -270,7 +270,8 @@ def test_columns_have_alphas_of_their_own(backend: str) -> None:
     [
         (65535, 0, 0),  # low above high is the alpha
         (65535, 65534, 0),
-        (0, 65535, 500_000),  # a bound of 0 leaves one half
+        (0, 65535, 500_000),  # a lower bound of 0 leaves one half
+        (0, 40000, 500_000),
         (0, 0, 1_000_000),
         (65535, 65535, 0),
     ],
