@@ -16,6 +16,7 @@ from yuma_kernel.arrays import U16_MAX, U64_MAX, array, has_items, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import upscale_to_u16
+from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import uid_of_key
 
@@ -109,13 +110,16 @@ class Preflight:
         return "\n".join([repr(self), *table, *self._notes()])
 
     def _notes(self) -> Iterator[str]:
+        yield from self._facts()
+        if self.at_reveal is not None:
+            yield f"at the reveal: {self.at_reveal}"
+
+    def _facts(self) -> Iterator[str]:
         if self.next_block is not None and self.next_block > self.block:
             yield f"the rate limit admits the call in block {self.next_block}"
         if self.row is not None:
             entries = ", ".join(f"({uid}, {value})" for uid, value in self.row)
             yield f"stored as (uid, value of 65535): {entries or 'nothing'}"
-        if self.at_reveal is not None:
-            yield f"at the reveal: {self.at_reveal}"
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -126,6 +130,14 @@ class Preflight:
         notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
         head = "<tr><th>status</th><th>check</th><th>why</th></tr>"
         return f"<table><caption>{escape(repr(self))}</caption>{head}{rows}</table>{notes}"
+
+    def table(self) -> Table:
+        """A row for each check, in the pallet's order, and those of the reveal after them."""
+        calls = [self] if self.at_reveal is None else [self, self.at_reveal]
+        rows = [(part.call, check.status, check.error, check.why) for part in calls for check in part.checks]
+        columns = {name: [row[k] for row in rows] for k, name in enumerate(("call", "status", "check", "why"))}
+        notes = "\n".join(note for part in calls for note in part._facts())
+        return Table(columns, left=tuple(columns), title=repr(self), caption=notes)
 
     def to_dict(self) -> dict[str, Any]:
         """As dicts, lists, strings and integers, the verdict with them."""
