@@ -164,8 +164,8 @@ def what_if(
     amount = integer("emission", emission, 0, U64_MAX)
     names = _outputs(outputs)
     asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
-    told = dict.fromkeys(uid for change in named.values() for uid in change.uids) or range(state.n)
-    chosen = told if uids is None else uids
+    told = dict.fromkeys(uid for change in named.values() for step in change.steps for uid in step.uids)
+    chosen = uids if uids is not None else told or range(state.n)
     rows = {name: np.empty((len(asked), state.n), OUTPUT_TABLE[name].dtype) for name in names}
     if ahead == 1:
         _next(state, hyperparameters, asked, amount, rows, threads, progress, backend)
