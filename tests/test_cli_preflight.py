@@ -69,9 +69,8 @@ def test_json(path: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_input_is_an_option(option: str, value: int, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     call = "commit_timelocked" if "commit" in option else "set"
     base: dict[str, Any] = {"version_key": 5, "call_commit_reveal_version": 4}
-    texts = [
-        text for name, number in {**base, option: value}.items() for text in (f"--{name.replace('_', '-')}", str(number))
-    ]
+    every = {**base, option: value}
+    texts = [text for name, number in every.items() for text in (f"--{name.replace('_', '-')}", str(number))]
     given: dict[str, Any] = {"sender": 0, "weights": {1: 30, 2: 60}, "call": call}
     expected = yk.preflight(subnet(), **given, **every).to_dict()
     assert said(capsys, path, "--uid", "0", *SENT, "--call", call, *texts) == json.loads(json.dumps(expected))
