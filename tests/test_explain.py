@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from yuma_kernel.explanation import GONE, MASKS, Bond, Explanation, Given, Suppo
 from yuma_kernel.reference import ONE, div, mul, ratio16
 
 U64 = 2**64 - 1
+EXAMPLES = int(os.environ.get("YUMA_EXAMPLES", "400"))
 
 
 def row(rows: Any, i: int) -> dict[int, int]:
@@ -253,7 +255,7 @@ def _backends() -> dict[int, str]:
 BACKEND = _backends()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(states(max_n=8), hyperparameters(max_n=8), st.sampled_from([0, 1, 10**9, 2**40 + 7, U64]))
 def test_every_account_adds_up(state: yk.SubnetState, h: yk.Hyperparameters, emission: int) -> None:
     try:
