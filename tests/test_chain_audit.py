@@ -15,6 +15,7 @@ import pytest
 
 import yuma_kernel as yk
 from chain_history import Past, commits_of, live, small, weighing
+from chain_metadata import LATE_ITEMS, metadata
 from chain_node import Node, State, account, pairs, u, vector
 from yuma_kernel.chain.audit import best_emission, emission_ranges
 from yuma_kernel.chain.layout import Key
@@ -313,6 +314,20 @@ def test_a_runtime_change_is_said() -> None:
     assert audit.differences == ()
     assert audit.notes == ("runtime 424 starts in this block, after 423: its migrations ran before the epoch",)
     assert CHAIN.audit(node.rpc, NETUID, past.blocks[0]).notes == ()
+
+
+def test_an_audit_goes_without_what_only_hints() -> None:
+    chance = random.Random(9)
+    start, stakes = small(chance, 12, 475)
+    node = Node(475)
+    past = live(node, NETUID, start, stakes, 1, TEMPO, weighing(chance))
+    node.described = metadata({name: entry for name, entry in LATE_ITEMS.items() if name != "SubnetAlphaOutEmission"})
+    audit = CHAIN.audit(node.rpc, NETUID, past.blocks[0])
+    assert audit.differences == ()
+    assert audit.emission_range is not None
+    assert audit.emission_range[0] <= past.emissions[0] <= audit.emission_range[1]
+    with pytest.raises(CHAIN.LayoutChanged, match="SubnetAlphaOutEmission"):
+        CHAIN.forecast(node.rpc, NETUID, block=past.blocks[0] - 1)
 
 
 def test_registrations_of_the_same_block_are_not_compared() -> None:

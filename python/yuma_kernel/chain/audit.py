@@ -23,6 +23,7 @@ from yuma_kernel.chain.snapshot import (
     MODES_SINCE,
     NO_COMMIT,
     Commits,
+    Place,
     Reading,
     Stored,
     commits,
@@ -275,7 +276,7 @@ def audit_read(
     """The same, and what was read for it: the state before the block."""
     if block < 1:
         raise ContentError("there was no epoch yet", request=None, item=f"LastMechansimStepBlock({netuid})")
-    read = yield from reading(netuid, block - 1, None, layouts, lambda where: extra_keys(netuid, where))
+    read = yield from reading(netuid, block - 1, None, layouts, lambda where: _hints(netuid, where))
     notes: list[str] = []
     migrated = yield from _migrated(read, layouts)
     if migrated is not None:
@@ -313,6 +314,11 @@ def audit_read(
         if not tried[-1].differences:
             return tried[-1], read
     return tried[0], read
+
+
+def _hints(netuid: int, where: Place) -> list[Key]:
+    """What tells about how much the block itself adds: where a runtime stores it otherwise, the audit goes without."""
+    return [key for key in extra_keys(netuid, where) if where.layout.has(key.item)]
 
 
 def _reveals(read: Reading) -> bool:
@@ -360,17 +366,13 @@ def _corrected(
         stored.add({Key("Weights", (index, uid)): after.raw("Weights", index, uid) for uid in uids})
         kept, _ = rows(stored, "Weights", index, read.n, drop=True)
         waiting = Key("TimelockedWeightCommits", (index, now - period))
-        read.stored.add({waiting: after.raw(*_flat(waiting))})  # what could not be revealed still masks
+        read.stored.add({waiting: after.raw(waiting.item, *waiting.args)})  # what could not be revealed still masks
         left = commits(read.stored, read.version, netuid, mechanism, read.block + 1)
         blocks = np.array([left.earliest.get(hotkey, NO_COMMIT) for hotkey in read.hotkeys], np.uint64)
         state = replace(snapshot.state, weights=kept, commit_block=blocks if (blocks != NO_COMMIT).any() else None)
         out.append(replace(snapshot, state=state))
         revealed.update(uid for uid in uids if read.hotkeys[uid] not in left.due)
     return tuple(out), tuple(sorted(revealed))
-
-
-def _flat(key: Key) -> tuple[Any, ...]:
-    return (key.item, *key.args)
 
 
 def _held(
@@ -385,7 +387,8 @@ def _held(
         return emissions(total, read.count, shares, read.version)
 
     pending = sum(read.pending().values())
-    near = min(U64_MAX, pending + added(read, 1).emission)
+    hinted = all(read.stored.keys(key.item) for key in extra_keys(netuid, read.where))
+    near = min(U64_MAX, pending + (added(read, 1).emission if hinted else 0))
     stored = seen.array("Emission", netuid, n).tolist()
     # an emission of 2^32 rao gives the raw shares themselves
     raw = [epoch(s.state, s.hyperparameters, emission=2**32).emission.tolist() for s in given]

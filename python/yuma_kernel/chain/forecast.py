@@ -11,7 +11,7 @@ import numpy as np
 
 from yuma_kernel.arrays import U64_MAX
 from yuma_kernel.chain.errors import ContentError
-from yuma_kernel.chain.layout import Key, Layout, introduced
+from yuma_kernel.chain.layout import Key, Layout
 from yuma_kernel.chain.mechanisms import Subnet, SubnetResult, emissions
 from yuma_kernel.chain.payout import PendingEmission, estimate_pending
 from yuma_kernel.chain.requests import Flow
@@ -147,15 +147,15 @@ class Forecast(Tabled):
 def extra_keys(netuid: int, where: Place) -> list[Key]:
     """What the estimate of the emission needs beside the snapshot."""
     keys = [Key("SubnetAlphaOutEmission", (netuid,)), Key("SubnetOwnerCut")]
-    optional = (item for item in ("OwnerCutEnabled", "RootProp") if introduced(item, where.runtime.spec_version))
+    optional = (item for item in ("OwnerCutEnabled", "RootProp") if where.layout.has(item))
     return [*keys, *(Key(item, (netuid,)) for item in optional)]
 
 
 def added(read: Reading, blocks: int) -> PendingEmission:
     """What so many blocks add to what is pending, at the rate of the state: an estimate.
 
-    The rate and the root's proportion move with the pools of each block; that the root sells is assumed, and a root's
-    proportion that the runtime does not store is taken for 0.
+    The rate and the root's proportion move with the pools of each block; that the root sells is assumed. Where the runtime
+    does not store them, the owner's cut is taken to be enabled, and the root's proportion to be 0.
     """
     stored, netuid = read.stored, read.netuid
     proportion = int(stored.value("RootProp", netuid)) >> 32 if stored.keys("RootProp") else 0

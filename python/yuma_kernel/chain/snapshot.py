@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
@@ -131,6 +131,10 @@ class Stored:
         """The value, or the item's default where nothing is stored; None where it has none."""
         return self._layout.value(Key(item, args), self.raw(item, *args), self.request)
 
+    def at(self, key: Key) -> Any:
+        """The same by its key."""
+        return self.value(key.item, *key.args)
+
     def bad(self, rule: str, item: str, *args: Any) -> ContentError:
         return ContentError(rule, request=self.request, item=str(Key(item, args)))
 
@@ -177,7 +181,7 @@ def exists(stored: Stored, netuid: int) -> int:
     if not stored.value("NetworksAdded", netuid):
         raise NoSubnet("there is no such subnet", request=stored.request, item=f"NetworksAdded({netuid})")
     consensus = Key("SubnetEpochConsensus", (netuid,))
-    if consensus in stored.keys("SubnetEpochConsensus") and stored.value(*_flat(consensus)) == 1:
+    if consensus in stored.keys("SubnetEpochConsensus") and stored.at(consensus) == 1:
         rule = "the subnet's epoch is Null consensus, which computes no consensus and pays by another rule"
         raise NullConsensus(rule, request=stored.request, item=str(consensus))
     n: int = stored.value("SubnetworkN", netuid)
@@ -186,10 +190,6 @@ def exists(stored: Stored, netuid: int) -> int:
     if n > MAX_UIDS:
         raise stored.bad(f"expected at most {MAX_UIDS} uids, got {n}", "SubnetworkN", netuid)
     return n
-
-
-def _flat(key: Key) -> tuple[Any, ...]:
-    return (key.item, *key.args)
 
 
 def mechanism_count(stored: Stored, netuid: int) -> int:
@@ -228,11 +228,6 @@ def epoch_index(stored: Stored, version: int, netuid: int, block: int) -> int:
     return (block + netuid + 1) // (int(stored.value("Tempo", netuid)) + 1)
 
 
-def commit_keys(stored: Stored, netuid: int, mechanisms: Sequence[int], epochs: Iterable[int]) -> list[Key]:
-    """The lists of timelocked commits by epoch."""
-    return [Key("TimelockedWeightCommits", (_index(netuid, m), epoch)) for m in mechanisms for epoch in epochs]
-
-
 def commits(stored: Stored, version: int, netuid: int, mechanism: int, block: int) -> Commits:
     """The commits of a mechanism as the epoch of `block` finds them, before it reveals any."""
     now, period = epoch_index(stored, version, netuid, block), int(stored.value("RevealPeriodEpochs", netuid))
@@ -252,13 +247,13 @@ def commits(stored: Stored, version: int, netuid: int, mechanism: int, block: in
 
     for key in stored.keys("WeightCommits"):
         if key.args[0] == index:
-            for _, first, second, _ in stored.value(*_flat(key)) or []:
+            for _, first, second, _ in stored.at(key) or []:
                 epoch, committed = (first, second) if version >= DYNAMIC_TEMPO else (epoch_of(first), first)
                 if live(key.args[1], epoch, committed) and now == epoch + period:
                     revealable.append(key.args[1])
     for key in stored.keys("TimelockedWeightCommits"):
         if key.args[0] == index:
-            for account, committed, _, _ in stored.value(*_flat(key)):
+            for account, committed, _, _ in stored.at(key):
                 epoch = key.args[1] if version >= DYNAMIC_TEMPO else epoch_of(committed)
                 live(account, epoch, committed)
                 if key.args[1] + period == now:
