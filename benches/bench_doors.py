@@ -42,7 +42,7 @@ def calls(shape: Shape) -> dict[str, Callable[[], object]]:
         "from_rows (arrays)": lambda: yk.SparseRows.from_rows(arrays),
         "from_rows (dicts)": lambda: yk.SparseRows.from_rows(mappings),
         "from_rows (lists of tuples)": lambda: yk.SparseRows.from_rows(pairs),
-        "SubnetState": lambda: yk.SubnetState(weights, state.bonds, *fields, current_block=state.current_block),
+        "SubnetState": lambda: yk.SubnetState(weights, state.bonds, *fields, state.current_block),
         "stake_from_rao": lambda: yk.stake_from_rao(rao),
         "total_stake_bits": lambda: yk.total_stake_bits(rao, rao, 2**61),
         "with_weights": lambda: state.with_weights(0, (uid[:n], value[:n])),

@@ -1,7 +1,7 @@
 """Edits the sources one place at a time and looks whether the tests refuse it: the constants of a line by one, comparisons,
 operators, statements left out.
 
-    python tests/mutation/run.py [--seed 1] [--seconds 600] [--allow 10] [FILE ...]
+    python tests/mutation/mutate.py [--seed 1] [--seconds 600] [--allow 10] [FILE ...]
 
 FILE: of csrc, kernel and python, by default all, each as often as another. The mutants are taken in the order that the seed
 gives until the seconds are over. A mutant in C runs through the C tests, and what survives them through the Python tests of
