@@ -216,7 +216,8 @@ YUMA_API size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds);
 YUMA_API uint32_t yuma_isa_available(void);
 
 /* Sections 3 to 8, with the fastest instruction set of the mask isa, the portable one where it has no other. isa is some of
- * yuma_isa_available() and trusted to be, or YUMA_ISA_ANY, which asks it.
+ * yuma_isa_available() and trusted to be, or YUMA_ISA_ANY, which asks it at every call: who calls often asks once, and passes
+ * what it said.
  * trace may be null, and so may all pointers of its matrices. With matrices the portable one computes, and so it does where
  * an input is outside what the others are proved for: liquid alpha over rows that are out of order, or with a steepness
  * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n,

@@ -16,7 +16,7 @@ import numpy as np
 from yuma_kernel import profiles
 from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze
 from yuma_kernel.errors import InputError
-from yuma_kernel.kernel import kept
+from yuma_kernel.kernel import kept, selfcheck
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.profiles import MODES, Mode
 from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult
@@ -86,8 +86,15 @@ def select_instruction_sets(names: Iterable[str] | None = None) -> None:
 
 
 def selected_mask() -> int:
-    """What `select_instruction_sets` has chosen, as the kernel takes it."""
-    return _selected
+    """What `select_instruction_sets` has chosen, as the kernel takes it: all that computes asks here.
+
+    Raises:
+        BackendUnavailable: with it the kernel does not compute what is known of a few epochs (`kernel.selfcheck`).
+    """
+    selected = _selected
+    if selected not in selfcheck.sound:
+        selfcheck.require_sound(selected)
+    return selected
 
 
 def selected_instruction_set() -> str:
@@ -154,6 +161,7 @@ def _owner(owner_uid: int | None) -> int:
 
 
 def _run(function: Any, *arguments: Any) -> None:
+    selected_mask()
     at = _Arguments()
     _check(function(*map(at, arguments)))
 
@@ -278,10 +286,12 @@ def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
 def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
     """Sections 3 to 8, in C. Arguments and result as in `yuma_kernel.epoch`."""
     given = _given(state)
-    return _epoch(given, hyperparameters, emission, _Trace(given.n, given.room) if trace else None)
+    return _epoch(given, hyperparameters, emission, selected_mask(), _Trace(given.n, given.room) if trace else None)
 
 
-def _epoch(given: _Given, hyperparameters: Hyperparameters, emission: int, traced: _Trace | None) -> EpochResult:
+def _epoch(
+    given: _Given, hyperparameters: Hyperparameters, emission: int, isa: int, traced: _Trace | None = None
+) -> EpochResult:
     desk = kept.take()
     try:
         outputs: _Outputs | None = desk.outputs
@@ -293,7 +303,7 @@ def _epoch(given: _Given, hyperparameters: Hyperparameters, emission: int, trace
             emission,
             outputs.result,
             ffi.NULL if traced is None else traced.struct,
-            _selected,
+            isa,
             desk.spread(given.workspace),
             desk.size,
         )
@@ -320,7 +330,7 @@ def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[Ep
 
 
 def _batch(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
-    count = len(calls)
+    count, isa = len(calls), selected_mask()
     states, results = ffi.new("yuma_state[]", count), ffi.new("yuma_result[]", count)
     rules, amounts = ffi.new("yuma_hyperparameters *[]", count), ffi.new("uint64_t[]", count)
     held = [_hyperparameters(hyperparameters) for _, hyperparameters, _ in calls]
@@ -339,7 +349,7 @@ def _batch(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[Ep
             room, size = max(room, given.room), max(size, given.workspace)
         workspace, done = desk.spread(size), ffi.new("uint32_t *")
         # every state names its own bonds, so that all that is asked of the room is to be that of the largest
-        _check(lib.yuma_simulate(count, states, rules, amounts, results, room, _selected, workspace, desk.size, done))
+        _check(lib.yuma_simulate(count, states, rules, amounts, results, room, isa, workspace, desk.size, done))
         return [outputs.copied(None) for outputs in batch[:count]]
     finally:
         kept.put_batch(desk)
@@ -355,7 +365,7 @@ def epoch_arrays(state: SubnetState, hyperparameters: Hyperparameters) -> tuple[
     for tests."""
     given = _given(state)
     traced = _Trace(given.n, None)
-    _epoch(given, hyperparameters, 0, traced)
+    _epoch(given, hyperparameters, 0, selected_mask(), traced)
     return traced.arrays, next(name for name, bit in _ISA_BITS.items() if bit == traced.struct.isa)
 
 
