@@ -142,6 +142,22 @@ def test_compare_table(paths: list[str], capsys: pytest.CaptureFixture[str]) -> 
     assert "weights of 0" in out
 
 
+def test_plot(paths: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture beside what is written without it."""
+    pytest.importorskip("matplotlib")
+    for arguments in (["explain", paths[0], "--uid", "0"], ["compare", *paths, "--uid", "3"]):
+        assert cli.main([*arguments, "--json"]) == 0
+        plain = capsys.readouterr()
+        for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml")):
+            assert cli.main([*arguments, "--json", "--plot", str(tmp_path / name)]) == 0
+            assert capsys.readouterr() == plain
+            assert (tmp_path / name).read_bytes().startswith(start)
+        assert cli.main([*arguments, "--plot", str(tmp_path / "a.nothing")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("yuma-kernel: error: plot: Format 'nothing' is not supported")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -152,6 +168,7 @@ def test_compare_table(paths: list[str], capsys: pytest.CaptureFixture[str]) -> 
         ["compare"],
         ["compare", "a"],
         ["compare", "a", "b", "--of", "rank"],
+        ["compare", "a", "b", "--plot", "c.png"],
     ],
 )
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # at run time when they are first asked for
     from yuma_kernel import chain as chain
     from yuma_kernel import moves as moves
+    from yuma_kernel import plots as plots
     from yuma_kernel import search as search
     from yuma_kernel import studies as studies
     from yuma_kernel.comparison import Comparison, compare
@@ -80,7 +81,7 @@ __all__ = [
     "what_if",
 ]
 
-_ROOMS = ("chain", "moves", "search", "studies")
+_ROOMS = ("chain", "moves", "plots", "search", "studies")
 _QUESTIONS = {
     "Comparison": "comparison",
     "Explanation": "explanation",

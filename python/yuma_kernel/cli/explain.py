@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from yuma_kernel.cli.epoch import opened
-from yuma_kernel.cli.output import emit, formats
+from yuma_kernel.cli.output import draw, emit, formats
 from yuma_kernel.epoch import BACKENDS, DEFAULT_BACKEND
 from yuma_kernel.explanation import explain
 from yuma_kernel.tables import SHOWN, Table
@@ -32,12 +32,19 @@ Exit codes: 0 done, 2 anything that kept it from being computed.
     type=click.Choice(_PARTS),
     help="This table alone, and the one of --csv (default: weights, or given for a uid that sets none).",
 )
+@click.option("--plot", metavar="FILE", help="Draw what becomes of its weights into this file (extra plots).")
 @click.option("--backend", type=click.Choice(tuple(BACKENDS)), default=DEFAULT_BACKEND, help=f"Default: {DEFAULT_BACKEND}.")
-def command(snapshot: str | None, uid: int, form: str, everything: bool, part: str | None, backend: str) -> None:
+def command(
+    snapshot: str | None, uid: int, form: str, everything: bool, part: str | None, plot: str | None, backend: str
+) -> None:
     """Explains what a uid gets in the epoch of SNAPSHOT, an .npz file (default: the bundled example): what becomes of its
     weights and bonds, who gives it what, and what roundings cost."""
     loaded = opened(snapshot)
     account = explain(loaded.state, loaded.hyperparameters, uid, emission=loaded.emission, backend=backend)
+    if plot is not None:
+        from yuma_kernel.plots import weights
+
+        draw(plot, weights, account)
     by_name = dict(zip(_PARTS, account.tables(), strict=True))
     if form == "csv":
         emit("csv", {}, by_name[part or ("weights" if account.validator.weights else "given")])

@@ -14,9 +14,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from yuma_kernel.errors import InputError
+from yuma_kernel.extras import extra
 from yuma_kernel.tables import Table, alpha, cell
 
-__all__ = ["Table", "alpha", "as_csv", "as_json", "as_text", "cell", "emit", "formats", "note", "progress", "write"]
+__all__ = ["Table", "alpha", "as_csv", "as_json", "as_text", "cell", "draw", "emit", "formats", "note", "progress", "write"]
 
 WIDTH: Final = 1000  # characters, more than any row: a table is never folded or cut, whatever it is printed on
 
@@ -91,6 +93,16 @@ def as_text(*tables: Table) -> str:
             if table.caption:
                 console.print(table.caption)
     return capture.get()
+
+
+def draw(path: str, picture: Callable[..., Any], of: Any) -> None:
+    """Draws `picture(of, ax)` into the file `path`; its ending says in which format."""
+    figure = extra("matplotlib.figure", "plots").Figure(figsize=(8, 5), layout="constrained")
+    picture(of, figure.subplots())
+    try:
+        figure.savefig(path)
+    except ValueError as error:  # an ending that stands for no format
+        raise InputError("plot", str(error)) from None
 
 
 def note(text: str) -> None:

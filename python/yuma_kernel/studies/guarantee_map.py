@@ -19,11 +19,12 @@ import numpy.typing as npt
 from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError
+from yuma_kernel.extras import axes
 from yuma_kernel.profiles import NEWEST
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.stake import stake_from_rao
 from yuma_kernel.studies.engine import Chunk, Progress, run
-from yuma_kernel.studies.result import Study, axes, provenance
+from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import variants
 

@@ -17,6 +17,7 @@ import numpy as np
 from yuma_kernel import __version__
 from yuma_kernel.arrays import AnyArray, freeze
 from yuma_kernel.errors import InputError, shown
+from yuma_kernel.extras import extra
 from yuma_kernel.values import _Value
 
 SCHEMA: Final = 1
@@ -103,7 +104,7 @@ class Study(_Value):
         Raises:
             ImportError: pandas is not installed.
         """
-        pandas = extra("pandas")
+        pandas = extra("pandas", "studies")
         return pandas.DataFrame({name: np.array(column) for name, column in self.table.items()})
 
     def plot(self, ax: Any = None) -> Any:
@@ -140,21 +141,3 @@ class Study(_Value):
                 raise
             raise InputError(name, f"expected a study that was saved ({error!s:.60})") from None
         return cls(table, about["provenance"])
-
-
-def extra(module: str) -> Any:
-    """A module of the extra `studies`.
-
-    Raises:
-        ImportError: it is not installed; the message names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(f"this needs {package}: pip install 'yuma-kernel[studies]'") from error
-
-
-def axes(ax: Any) -> Any:
-    """`ax`, or the axes of a new figure."""
-    return extra("matplotlib.pyplot").subplots(figsize=(8, 5), layout="constrained")[1] if ax is None else ax

@@ -12,8 +12,9 @@ import numpy as np
 from yuma_kernel.arrays import integer
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError
+from yuma_kernel.extras import axes
 from yuma_kernel.profiles import PROFILES
-from yuma_kernel.studies.result import Study, axes, provenance
+from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.types import Hyperparameters, SubnetState
 
 MEASURED: Final = (
