@@ -14,14 +14,22 @@ from pathlib import Path
 import pdoc
 
 import yuma_kernel
-from yuma_kernel import stages
+from yuma_kernel import chain, stages, studies
+from yuma_kernel.chain import layout
 
-OF_THE_CHAIN = {"TaoWeight", "ConsensusByMechanism"}
+OF_THE_CHAIN = {*layout.TABLE, *layout.LATER}
+"""Storage items, which are named as the chain names them."""
+
+
+ROOMS = (chain, studies)
+"""Above the kernel, imported when they are asked for; what they show is their `__all__`."""
 
 
 def public() -> dict[str, object]:
     """What the reference shows, by its full name."""
     found: dict[str, object] = {f"yuma_kernel.{name}": getattr(yuma_kernel, name) for name in yuma_kernel.__all__}
+    for room in ROOMS:
+        found |= {f"{room.__name__}.{name}": getattr(room, name) for name in room.__all__}
     for name, value in vars(stages).items():
         if inspect.isfunction(value) and value.__module__ == stages.__name__ and not name.startswith("_"):
             found[f"yuma_kernel.stages.{name}"] = value
@@ -48,9 +56,11 @@ def problems() -> list[str]:
 
 def main() -> int:
     (out,) = map(Path, sys.argv[1:])
+    for name in yuma_kernel.__all__:  # pdoc sees what is there, and some names come when they are first asked for
+        setattr(yuma_kernel, name, getattr(yuma_kernel, name))
     warnings.simplefilter("error")  # pdoc warns of what it cannot show
     pdoc.render.configure(docformat="google", show_source=False, footer_text=f"yuma-kernel {yuma_kernel.__version__}")
-    pdoc.pdoc("yuma_kernel", output_directory=out)
+    pdoc.pdoc("yuma_kernel", *(room.__name__ for room in ROOMS), output_directory=out)
     pages = [path for path in out.rglob("*.html") if path.name != "index.html"]
     text = "".join(path.read_text(encoding="utf-8") for path in pages)
     names = [name for name, value in public().items() if not inspect.ismodule(value)]

@@ -29,7 +29,7 @@ def calls(shape: Shape) -> dict[str, Callable[[], object]]:
     pairs, arrays = weights.to_rows(), [(np.array(own), np.array(their)) for own, their in weights]
     mappings = [dict(row) for row in pairs]
     own = ("total_stake", "last_update", "block_at_registration", "validator_permit")
-    fields: list[Any] = [np.array(getattr(state, name)) for name in own]
+    fields: dict[str, Any] = {name: np.array(getattr(state, name)) for name in own}
     rao = np.array(state.total_stake[:, 1], np.int64)
     wide = dense.astype(np.int64)
     return {
@@ -42,7 +42,7 @@ def calls(shape: Shape) -> dict[str, Callable[[], object]]:
         "from_rows (arrays)": lambda: yk.SparseRows.from_rows(arrays),
         "from_rows (dicts)": lambda: yk.SparseRows.from_rows(mappings),
         "from_rows (lists of tuples)": lambda: yk.SparseRows.from_rows(pairs),
-        "SubnetState": lambda: yk.SubnetState(weights, state.bonds, *fields, state.current_block),
+        "SubnetState": lambda: yk.SubnetState(weights, state.bonds, current_block=state.current_block, **fields),
         "stake_from_rao": lambda: yk.stake_from_rao(rao),
         "total_stake_bits": lambda: yk.total_stake_bits(rao, rao, 2**61),
         "with_weights": lambda: state.with_weights(0, (uid[:n], value[:n])),
