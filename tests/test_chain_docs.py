@@ -1,4 +1,4 @@
-"""What docs/chain.md shows is run, against a node of our own in the place of the public ones."""
+"""What the documents ask of a node is run, against one of our own in the place of the public ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from test_chain_schedule import put_clock
 from yuma_kernel.chain import clients
 from yuma_kernel.chain.schedule import Clock
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "chain.md"
-FENCE = re.compile(r"^```(python node|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
+FENCE = re.compile(r"^```(python node|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "count"), [("chain.md", 6), ("questions.md", 1)])
+def test_what_it_shows(name: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs no node is run by test_docs.py."""
+    document = DOCUMENTS / name
     chance = random.Random(12)
     start, stakes = small(chance, 12, 475)
 
@@ -33,16 +36,18 @@ def test_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     past = live(Node(475), 7, start, stakes, 3, 360, weighing(chance), before=before)
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "document"}
-    printed, shown = "", 0
+    printed, shown = None, 0
     with past.node.http() as url:
         monkeypatch.setattr(clients, "NETWORKS", {"finney": url, "archive": url})
-        for language, text in FENCE.findall(DOCUMENT.read_text(encoding="utf-8")):
-            if language == "text":
+        for language, text in FENCE.findall(document.read_text(encoding="utf-8")):
+            if language == "text" and printed is not None:
                 assert printed == text
                 shown += 1
-            else:
+            elif language == "python":
+                printed = None
+            elif language == "python node":
                 out = io.StringIO()
                 with contextlib.redirect_stdout(out):
-                    exec(compile(text, str(DOCUMENT), "exec"), namespace)
+                    exec(compile(text, str(document), "exec"), namespace)
                 printed = out.getvalue()
-    assert shown == 6
+    assert shown == count

@@ -25,7 +25,7 @@ def blocks(document: Path) -> list[tuple[str, str]]:
     return FENCE.findall(document.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["README.md", "tutorial.md"])
+@pytest.mark.parametrize("name", ["README.md", "questions.md", "tutorial.md"])
 def test_there_is_something_to_run(name: str) -> None:
     (document,) = (path for path in DOCUMENTS if path.name == name)
     assert "python" in dict(blocks(document))
@@ -46,6 +46,16 @@ def test_python_blocks(document: Path, tmp_path: Path, monkeypatch: pytest.Monke
         elif language == "text" and printed is not None:
             assert printed == text
             printed = None
+
+
+def test_every_question_has_a_short_call_and_an_answer() -> None:
+    """Of at most three lines, imports apart; each answer is compared, here or against a node."""
+    text = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    asked = [part for part in text.split("\n## ")[1:] if part.partition("\n")[0].endswith("?")]
+    assert len(asked) == 11
+    for part in asked:
+        (call,) = re.findall(r"^```python(?: node)?\n(.*?)^```\n\n```text\n.", part, re.MULTILINE | re.DOTALL)
+        assert len([line for line in call.splitlines() if line and not line.startswith("import ")]) <= 3, call
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
