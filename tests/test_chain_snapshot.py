@@ -564,7 +564,7 @@ def corrupted(chance: random.Random, method: str, answer: Any) -> tuple[str, Any
             "gap",
         ] * 3
     if method == "state_getKeysPaged":
-        ways += ["key", "odd", "cut"]
+        ways += ["key", "odd", "cut", "twice", "swap", "extra"]
     way = chance.choice(ways)
     return way, _SPOILERS[way](chance, method, answer)
 
