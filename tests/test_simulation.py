@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,30 @@ def test_given(backend: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> Non
         del changes["validator_permit"]
     results, last = stepwise(state, rules, emissions, given, backend)
     held_to(yk.simulate(state, rules, epochs=epochs, every=4, bonds=True, backend=backend, **options), results, last, 4)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 64])
+@pytest.mark.parametrize("every", [2, 3, 5, 100])
+def test_ends_with_what_an_epoch_stored_that_is_not_kept(
+    backend: str, every: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One permit, which goes from uid to uid, so that no two epochs after each other store the same."""
+    monkeypatch.setattr(consecutive, "CHUNK", chunk)
+    monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
+    n, h, most = 4, yk.Hyperparameters(max_allowed_validators=1, kappa=20_000), 3 if backend == "reference" else 9
+    rows = yk.SparseRows.from_rows([[(1, 5)], [], [], []])
+    state = yk.SubnetState(rows, rows, yk.stake_from_rao([5] * n), [9] * n, [1] * n, [True] * n, 10, previous_consensus=[])
+    stakes = [yk.stake_from_rao([9 if uid == k % n else 5 for uid in range(n)]) for k in range(most)]
+    weights = [yk.SparseRows.from_rows([[(1, 70), (2, 1 + 7 * k)] for _ in range(n)]) for k in range(most)]
+    given = [{"weights": w, "total_stake": stake} for w, stake in zip(weights, stakes, strict=True)]
+    results, _ = stepwise(state, [h] * most, [0] * most, given, backend)
+    assert all(a.consensus.tobytes() != b.consensus.tobytes() for a, b in pairwise(results))
+    for k, result in enumerate(results):
+        changed: dict[str, Any] = {"weights": weights[: k + 1], "total_stake": np.stack(stakes[: k + 1])}
+        last = yk.simulate(state, h, epochs=k + 1, every=every, backend=backend, **changed).state
+        assert last.validator_permit.tolist() == [uid == k % n for uid in range(n)]
+        assert last.previous_consensus is not None
+        assert last.previous_consensus.tolist() == result.consensus.tolist()
 
 
 def test_bonds_in_ever_more_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +314,7 @@ def test_is_a_value() -> None:
         ({"last_update": [1, 2, 3]}, "last_update", None),
         ({"validator_permit": np.full((3, 5), 2)}, "validator_permit", (0, 0)),
         ({"total_stake": np.full((3, 5, 2), 2**62)}, "total_stake", (0,)),
+        ({"total_stake": [[[0, 5]] * 5, [[0, 5]] * 3 + [[0, 2**63]] + [[0, 5]], [[0, 5]] * 5]}, "total_stake", (1, 3)),
         ({"weights": [yk.SparseRows.empty(5)] * 2}, "weights", None),
         ({"weights": [yk.SparseRows.empty(5), 3, yk.SparseRows.empty(5)]}, "weights[1]", None),
         ({"weights": yk.SparseRows.empty(4)}, "weights", None),

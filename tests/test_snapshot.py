@@ -274,6 +274,14 @@ def test_constructor_bounds_the_entries(monkeypatch: pytest.MonkeyPatch) -> None
         assert caught.value.field == field
 
 
+def test_file_bounds_the_entries(stored: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.npz", stored)  # 4 weights, 3 bonds
+    monkeypatch.setattr("yuma_kernel.snapshot.MAX_ENTRIES", 4)
+    yk.load(path)
+    monkeypatch.setattr("yuma_kernel.snapshot.MAX_ENTRIES", 3)
+    assert refused(path, "weights_indptr").index == 3
+
+
 # -- round trips ----------------------------------------------------------------------------------------------------------
 
 

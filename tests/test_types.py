@@ -281,6 +281,15 @@ def test_hyperparameter_defaults_are_those_of_a_new_subnet() -> None:
     ]  # fmt: skip
 
 
+def test_booleans_of_other_bytes_than_0_and_1() -> None:
+    """Any but 0 is true to NumPy; what is held is 1, by which C, and a comparison of raw bytes, may go."""
+    odd = np.array([2, 0, 255], np.uint8).view(np.bool_)
+    for source in (odd, np.stack([odd, odd], axis=1)[:, 0]):
+        permits = state(validator_permit=source).validator_permit
+        assert permits.dtype == np.bool_
+        assert permits.view(np.uint8).tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize("name", ["yuma3", "liquid_alpha", "commit_reveal"])
 def test_hyperparameter_switches(name: str) -> None:
     taken: list[tuple[Any, bool]] = [(np.bool_(True), True), (0, False)]
