@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "convert": "yuma_kernel.cli.convert",
         "explain": "yuma_kernel.cli.explain",
         "compare": "yuma_kernel.cli.compare",
+        "what-if": "yuma_kernel.cli.what_if",
         "preflight": "yuma_kernel.cli.preflight",
         "fetch": "yuma_kernel.cli.fetch",
         "next": "yuma_kernel.cli.next",

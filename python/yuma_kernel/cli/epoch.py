@@ -27,7 +27,7 @@ Exit codes: 0 done (and equal, with --check), 1 a difference, 2 anything that ke
 """
 
 
-def _uids(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[int, ...]:
+def parse_uids(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[int, ...]:
     """Uids separated by commas, and the option more than once: each uid once, in ascending order."""
     parts = [part.strip() for text in value for part in text.split(",")]
     for part in parts:
@@ -41,7 +41,7 @@ def _uids(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @formats
 @click.option("--all", "everybody", is_flag=True, help="Show every uid, also those that earn nothing.")
 @click.option(
-    "--uid", "chosen", callback=_uids, multiple=True, metavar="UID[,UID...]", help="Show these, whatever they earn."
+    "--uid", "chosen", callback=parse_uids, multiple=True, metavar="UID[,UID...]", help="Show these, whatever they earn."
 )
 @click.option("--sort", type=click.Choice(_SORTS), default="uid", help="Largest first, but for uid and hotkey. Ties by uid.")
 @click.option(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from yuma_kernel.cli.epoch import opened
 from yuma_kernel.cli.output import emit, formats, note
-from yuma_kernel.errors import InputError, shown
+from yuma_kernel.cli.weights import pairs_of
+from yuma_kernel.errors import InputError
 from yuma_kernel.submission import CALLS, preflight
 from yuma_kernel.weights import weights_to_u16
 
@@ -44,8 +39,6 @@ that are sent; where one has a point or an exponent, all are weights of any scal
 \b
 Exit codes: 0 accepted, 1 refused, 2 not known, or anything that kept it from being checked.
 """
-
-_PAIR: Final = re.compile(r"(\d{1,9}):([0-9.eE+-]+)")
 
 
 def _inputs(function: Any) -> Any:
@@ -87,7 +80,7 @@ def _sent(texts: tuple[str, ...]) -> Any:
     """(uids, values) of all that --weights gives; None where it is not given."""
     if not texts:
         return None
-    pairs = [pair for text in texts for pair in _pairs(text)]
+    pairs = [pair for text in texts for pair in pairs_of(text)]
     uids, values = [uid for uid, _ in pairs], [value for _, value in pairs]
     if any(isinstance(value, float) for value in values):
         if len(set(uids)) < len(uids):
@@ -96,46 +89,3 @@ def _sent(texts: tuple[str, ...]) -> Any:
         note(f"sent as (uid, u16): {', '.join(f'({uid}, {value})' for uid, value in zip(*sent, strict=True))}")
         return sent
     return uids, values
-
-
-def _pairs(text: str) -> Iterator[tuple[int, int | float]]:
-    """What is written out, or stands in a file."""
-    parts = [part for part in re.split(r"[,\s]+", text) if part]
-    if parts and all(_PAIR.fullmatch(part) for part in parts):
-        for part in parts:
-            uid, _, value = part.partition(":")
-            yield _number(text, uid, whole=True), _number(text, value)  # type: ignore[misc]
-        return
-    content = Path(text).read_text(encoding="utf-8-sig")
-    for uid, value in _of_json(text, content) if content.lstrip()[:1] in ("{", "[") else _of_csv(text, content):
-        yield _number(text, uid, whole=True), _number(text, value)  # type: ignore[misc]
-
-
-def _of_json(path: str, content: str) -> list[tuple[Any, Any]]:
-    def once(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-        return pairs  # as they stand: a uid that is there twice is sent twice
-
-    try:
-        read = json.loads(content, object_pairs_hook=once)
-        return [(uid, value) for uid, value in read]
-    except (ValueError, TypeError):
-        raise InputError(path, 'expected weights as {"uid": value} or [[uid, value]]') from None
-
-
-def _of_csv(path: str, content: str) -> list[tuple[Any, Any]]:
-    rows = csv.DictReader(io.StringIO(content))
-    if not {"uid", "value"} <= set(rows.fieldnames or ()):
-        raise InputError(path, f"expected the columns uid and value, got {shown(', '.join(rows.fieldnames or ()))}")
-    return [(row["uid"], row["value"]) for row in rows]
-
-
-def _number(source: str, value: object, whole: bool = False) -> int | float:
-    """A number, of text too; a float only where the text is that of one."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not (whole and isinstance(value, float)):
-        return value
-    try:
-        text = str(value).strip()
-        return int(text) if whole or re.fullmatch(r"[+-]?\d+", text) else float(text)
-    except ValueError:
-        kind = "a uid" if whole else "a number"
-        raise InputError("weights", f"expected {kind}, got {shown(value)} (in {source:.40})") from None
