@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,10 @@ U32Array: TypeAlias = npt.NDArray[np.uint32]
 U64Array: TypeAlias = npt.NDArray[np.uint64]
 I64Array: TypeAlias = npt.NDArray[np.int64]
 AnyArray: TypeAlias = npt.NDArray[Any]
+
+Integer: TypeAlias = "int | np.integer[Any]"
+Boolean: TypeAlias = "bool | np.bool_ | Literal[0, 1]"
+"""What `integer` and `boolean` are meant for; they look for themselves."""
 
 _T = TypeVar("_T", bound=np.generic)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-from yuma_kernel.arrays import U64_MAX, BoolArray, I64Array, U16Array, U64Array, boolean, integer
+from yuma_kernel.arrays import U64_MAX, BoolArray, Boolean, I64Array, Integer, U16Array, U64Array, boolean, integer
 from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfile, shown
 from yuma_kernel.profiles import Mode
 from yuma_kernel.results import EpochResult
@@ -163,9 +163,9 @@ def epoch(
     state: SubnetState,
     hyperparameters: Hyperparameters,
     *,
-    emission: int = 0,
+    emission: Integer = 0,
     backend: str | None = None,
-    trace: bool = False,
+    trace: Boolean = False,
 ) -> EpochResult:
     """One epoch of one subnet and one mechanism: what the chain computes at the end of a tempo (sections 3 to 8).
 

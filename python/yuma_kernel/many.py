@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar, cast, overload
 
-from yuma_kernel.arrays import U64_MAX, boolean, each_u64, has_items, integer
+from yuma_kernel.arrays import U64_MAX, AnyArray, Boolean, Integer, boolean, each_u64, has_items, integer
 from yuma_kernel.epoch import BACKENDS, Backend, computable, load_backend, loaded_backend
 from yuma_kernel.errors import InputError
 from yuma_kernel.pool import spread, thread_count
@@ -80,10 +80,10 @@ def epoch_many(
     states: SubnetState | Iterable[SubnetState],
     hyperparameters: Hyperparameters | Iterable[Hyperparameters],
     *,
-    emission: int | Iterable[int] = 0,
+    emission: Integer | Iterable[Integer] | AnyArray = 0,
     backend: str | None = None,
-    trace: bool = False,
-    threads: int | None = None,
+    trace: Boolean = False,
+    threads: Integer | None = None,
     return_errors: Literal[False] = False,
 ) -> list[EpochResult]: ...
 
@@ -93,10 +93,10 @@ def epoch_many(
     states: SubnetState | Iterable[SubnetState],
     hyperparameters: Hyperparameters | Iterable[Hyperparameters],
     *,
-    emission: int | Iterable[int] = 0,
+    emission: Integer | Iterable[Integer] | AnyArray = 0,
     backend: str | None = None,
-    trace: bool = False,
-    threads: int | None = None,
+    trace: Boolean = False,
+    threads: Integer | None = None,
     return_errors: bool,
 ) -> list[EpochResult | InputError]: ...
 
@@ -105,10 +105,10 @@ def epoch_many(
     states: SubnetState | Iterable[SubnetState],
     hyperparameters: Hyperparameters | Iterable[Hyperparameters],
     *,
-    emission: int | Iterable[int] = 0,
+    emission: Integer | Iterable[Integer] | AnyArray = 0,
     backend: str | None = None,
-    trace: bool = False,
-    threads: int | None = None,
+    trace: Boolean = False,
+    threads: Integer | None = None,
     return_errors: bool = False,
 ) -> list[EpochResult] | list[EpochResult | InputError]:
     """Many epochs, each as `epoch` computes it, spread over threads that run without the GIL.

@@ -19,7 +19,9 @@ from yuma_kernel.arrays import (
     U64_MAX,
     AnyArray,
     BoolArray,
+    Boolean,
     I64Array,
+    Integer,
     U16Array,
     U64Array,
     _source,
@@ -104,7 +106,9 @@ def _uids(name: str, value: AnyArray) -> int:
 # -- 3. Stake, activity, permits ------------------------------------------------------------------------------------------
 
 
-def activity(last_update: object, activity_cutoff: int, current_block: int, *, backend: str | None = None) -> BoolArray:
+def activity(
+    last_update: object, activity_cutoff: Integer, current_block: Integer, *, backend: str | None = None
+) -> BoolArray:
     """3.1, `active`: bool[n], who has set weights within the last `activity_cutoff` blocks.
 
     Args:
@@ -118,7 +122,7 @@ def activity(last_update: object, activity_cutoff: int, current_block: int, *, b
 
 
 def normalize_stake(
-    total_stake: object, *, stake_threshold: int = 0, owner_uid: int | None = None, backend: str | None = None
+    total_stake: object, *, stake_threshold: Integer = 0, owner_uid: Integer | None = None, backend: str | None = None
 ) -> I64Array:
     """3.2 and 3.3, `stake`: int64[n], proportions of the stake that counts.
 
@@ -134,7 +138,7 @@ def normalize_stake(
 
 
 def permits(
-    stake: object, max_allowed_validators: int, *, owner_uid: int | None = None, backend: str | None = None
+    stake: object, max_allowed_validators: Integer, *, owner_uid: Integer | None = None, backend: str | None = None
 ) -> BoolArray:
     """3.5, `new_permit`: bool[n], who may set weights in the next epoch.
 
@@ -153,7 +157,7 @@ def active_stake(
     active: object,
     validator_permit: object,
     *,
-    owner_uid: int | None = None,
+    owner_uid: Integer | None = None,
     backend: str | None = None,
 ) -> I64Array:
     """3.4 and 3.6, `active_stake`: int64[n], the stake of the active and permitted as proportions of theirs.
@@ -184,7 +188,7 @@ def mask_weights(
     last_update: object,
     block_at_registration: object,
     *,
-    owner_uid: int | None = None,
+    owner_uid: Integer | None = None,
     commit_block: object = None,
     backend: str | None = None,
 ) -> SparseRows:
@@ -216,7 +220,7 @@ def normalize_rows(weights: SparseRows, *, backend: str | None = None) -> Sparse
 # -- 5. Consensus ---------------------------------------------------------------------------------------------------------
 
 
-def consensus(weights: SparseRows, active_stake: object, kappa: int, *, backend: str | None = None) -> I64Array:
+def consensus(weights: SparseRows, active_stake: object, kappa: Integer, *, backend: str | None = None) -> I64Array:
     """5, `consensus`: int64[n], the stake-weighted median of every column.
 
     Args:
@@ -269,7 +273,7 @@ def incentive(rank: object, *, backend: str | None = None) -> I64Array:
 
 
 def weights_for_bonds(
-    weights: SparseRows, clipped: SparseRows, bonds_penalty: int, *, backend: str | None = None
+    weights: SparseRows, clipped: SparseRows, bonds_penalty: Integer, *, backend: str | None = None
 ) -> SparseRows:
     """7, `weights_for_bonds`: SparseRows of int64, from the weights at bonds_penalty (u16) 0 to the clipped at 65535."""
     rows = _rows("weights", weights)
@@ -278,10 +282,10 @@ def weights_for_bonds(
 
 
 def bonds_cutoff(
-    current_block: int,
-    tempo: int,
-    last_mechanism_step_block: int,
-    last_yuma_step_block: int | None = None,
+    current_block: Integer,
+    tempo: Integer,
+    last_mechanism_step_block: Integer,
+    last_yuma_step_block: Integer | None = None,
     *,
     backend: str | None = None,
 ) -> int:
@@ -300,7 +304,7 @@ def bonds_cutoff(
 
 
 def old_bonds(
-    bonds: object, block_at_registration: object, cutoff: int, yuma3: bool, *, backend: str | None = None
+    bonds: object, block_at_registration: object, cutoff: Integer, yuma3: Boolean, *, backend: str | None = None
 ) -> SparseRows:
     """7, the old bonds B: SparseRows of int64, proportions: of their column in Yuma 2, of 65535 in Yuma 3.
 
@@ -332,7 +336,7 @@ def column_max_normalize(matrix: SparseRows, *, backend: str | None = None) -> S
     return load_backend(backend).column_max_normalize(_rows("matrix", matrix, high=_I64_MAX))
 
 
-def ema(new: SparseRows, old: SparseRows, bonds_moving_average: int, *, backend: str | None = None) -> SparseRows:
+def ema(new: SparseRows, old: SparseRows, bonds_moving_average: Integer, *, backend: str | None = None) -> SparseRows:
     """7, `ema`: SparseRows of int64 in ascending columns, without zeros.
 
     Args:
@@ -353,9 +357,9 @@ def liquid_alpha(
     consensus: object,
     weight: object,
     bond: object,
-    alpha_low: int = 45875,
-    alpha_high: int = 58982,
-    alpha_sigmoid_steepness: int = 1000,
+    alpha_low: Integer = 45875,
+    alpha_high: Integer = 58982,
+    alpha_sigmoid_steepness: Integer = 1000,
     *,
     backend: str | None = None,
 ) -> I64Array:
@@ -375,8 +379,8 @@ def liquid_alpha(
 def selected_consensus(
     consensus: object,
     previous_consensus: object,
-    liquid_alpha_consensus_mode: str | int = "auto",
-    bonds_penalty: int = 65535,
+    liquid_alpha_consensus_mode: str | Integer = "auto",
+    bonds_penalty: Integer = 65535,
     *,
     backend: str | None = None,
 ) -> I64Array:
@@ -400,9 +404,9 @@ def liquid_ema(
     weights_for_bonds: SparseRows,
     old: SparseRows,
     consensus: object,
-    alpha_low: int = 45875,
-    alpha_high: int = 58982,
-    alpha_sigmoid_steepness: int = 1000,
+    alpha_low: Integer = 45875,
+    alpha_high: Integer = 58982,
+    alpha_sigmoid_steepness: Integer = 1000,
     *,
     backend: str | None = None,
 ) -> SparseRows:
@@ -443,7 +447,7 @@ def emission(
     dividends: object,
     stake: object,
     active_stake: object,
-    emission: int,
+    emission: Integer,
     *,
     backend: str | None = None,
 ) -> tuple[U64Array, U64Array, U64Array]:

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, BoolArray, U16Array, U64Array, array, boolean, integer, stored_integer
+from yuma_kernel.arrays import (
+    U16_MAX,
+    U64_MAX,
+    BoolArray,
+    Boolean,
+    Integer,
+    U16Array,
+    U64Array,
+    array,
+    boolean,
+    integer,
+    stored_integer,
+)
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
 from yuma_kernel.profiles import MODES, NEWEST, PROFILES, Mode, Profile
 from yuma_kernel.rows import SparseRows, stored_rows
@@ -72,12 +84,12 @@ class SubnetState(_Value):
             last_update: npt.ArrayLike,
             block_at_registration: npt.ArrayLike,
             validator_permit: npt.ArrayLike,
-            current_block: int,
-            last_mechanism_step_block: int = 0,
-            owner_uid: int | None = None,
+            current_block: Integer,
+            last_mechanism_step_block: Integer = 0,
+            owner_uid: Integer | None = None,
             commit_block: npt.ArrayLike | None = None,
             previous_consensus: npt.ArrayLike | None = None,
-            last_yuma_step_block: int | None = None,
+            last_yuma_step_block: Integer | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -246,6 +258,28 @@ class Hyperparameters(_Held):
     activity_cutoff: int = 5000
     commit_reveal: bool = True
     profile: int = NEWEST
+
+    if TYPE_CHECKING:  # the fields say what is held; this, what is taken
+
+        def __init__(
+            self,
+            *,
+            kappa: Integer = 32767,
+            bonds_penalty: Integer = 65535,
+            bonds_moving_average: Integer = 900_000,
+            yuma3: Boolean = True,
+            liquid_alpha: Boolean = False,
+            alpha_low: Integer = 45875,
+            alpha_high: Integer = 58982,
+            alpha_sigmoid_steepness: Integer = 1000,
+            liquid_alpha_consensus_mode: Mode | Integer = "auto",
+            max_allowed_validators: Integer = 128,
+            stake_threshold: Integer = 0,
+            tempo: Integer = 360,
+            activity_cutoff: Integer = 5000,
+            commit_reveal: Boolean = True,
+            profile: Integer = NEWEST,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name, check in _HYPERPARAMETER_RULES.items():
