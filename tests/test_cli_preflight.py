@@ -106,6 +106,7 @@ def test_table(path: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("w.json", "[[1, 30], [2, 60]]"),
         ("w.csv", "uid,value\n1,30\n2,60\n"),
         ("w.csv", "value,hotkey,uid\n30,a,1\n60,b,2\n"),
+        ("w.csv", "\ufeffuid,value\r\n1,30\r\n2,60\r\n"),  # as spreadsheets write it
     ],
 )
 def test_files(name: str, content: str, path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
