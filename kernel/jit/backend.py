@@ -13,6 +13,7 @@ from yuma_kernel.kernel.jit import liquid as _liquid
 from yuma_kernel.kernel.jit import stake as _stake
 from yuma_kernel.kernel.jit import weights as _weights
 from yuma_kernel.kernel.jit.bonds import bonds_cutoff
+from yuma_kernel.kernel.jit.environment import without_traps
 from yuma_kernel.kernel.jit.epoch import epoch
 from yuma_kernel.kernel.jit.rows import owner_index, raw_bits, raw_rows, sparse, stored_rows
 from yuma_kernel.profiles import Mode
@@ -141,7 +142,8 @@ def liquid_alpha(
     """Section 7, alpha elementwise: int64 of three int64 of one shape, any bits; bounds u16, steepness in hundredths."""
     c, w, b = (raw_bits(x).reshape(-1) for x in (consensus, weight, bond))
     slope = _liquid.slope_of(alpha_sigmoid_steepness, True)
-    out = _liquid.liquid_alpha(c, w, b, np.uint64(alpha_low), np.uint64(alpha_high), slope, True)
+    curve = np.uint64(alpha_low), np.uint64(alpha_high), slope, True
+    out = without_traps(_liquid.liquid_alpha, c, w, b, *curve)
     return out.reshape(consensus.shape)
 
 
@@ -160,7 +162,8 @@ def liquid_ema(
 ) -> SparseRows:
     """Section 7, the liquid EMA: raw bits, in the order of weights_for_bonds."""
     curve = np.uint64(alpha_low), np.uint64(alpha_high), _liquid.slope_of(alpha_sigmoid_steepness, True), True
-    return sparse(*_liquid.liquid_ema(*raw_rows(weights_for_bonds), *raw_rows(old), raw_bits(consensus), *curve))
+    rows = *raw_rows(weights_for_bonds), *raw_rows(old)
+    return sparse(*without_traps(_liquid.liquid_ema, *rows, raw_bits(consensus), *curve))
 
 
 def dividends(normalized_bonds: SparseRows, incentive: I64Array, active_stake: I64Array | None) -> I64Array:

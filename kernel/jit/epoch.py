@@ -19,6 +19,7 @@ from yuma_kernel.kernel.jit.bonds import (
 from yuma_kernel.kernel.jit.column_alpha import column_alphas, runs
 from yuma_kernel.kernel.jit.consensus import consensus
 from yuma_kernel.kernel.jit.emission import all_to_u16, emissions, keep_bonds, store_bonds
+from yuma_kernel.kernel.jit.environment import without_traps
 from yuma_kernel.kernel.jit.incentive import clip, incentive, rank, validator_trust
 from yuma_kernel.kernel.jit.liquid import liquid_ema, selected_consensus, slope_of
 from yuma_kernel.kernel.jit.rows import Rows, owner_index, sparse, stored_rows
@@ -53,7 +54,7 @@ def _averaged(new: Rows, old: Rows, median: I64Array, state: SubnetState, h: Hyp
         if selected.any():
             bounds = np.uint64(h.alpha_low), np.uint64(h.alpha_high)
             slope = slope_of(h.alpha_sigmoid_steepness, rules.steepness == "hundredths")
-            return liquid_ema(*new, *old, selected, *bounds, slope, rules.exponential == "clamped")
+            return without_traps(liquid_ema, *new, *old, selected, *bounds, slope, rules.exponential == "clamped")
     return ema(new, old, h.bonds_moving_average)
 
 
