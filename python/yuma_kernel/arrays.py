@@ -23,8 +23,8 @@ U64Array: TypeAlias = npt.NDArray[np.uint64]
 I64Array: TypeAlias = npt.NDArray[np.int64]
 AnyArray: TypeAlias = npt.NDArray[Any]
 
-Integer: TypeAlias = "int | np.integer[Any]"
-Boolean: TypeAlias = "bool | np.bool_ | Literal[0, 1]"
+Integer: TypeAlias = int | np.integer[Any]
+Boolean: TypeAlias = bool | np.bool_ | Literal[0, 1]
 """What `integer` and `boolean` are meant for; they look for themselves."""
 
 _T = TypeVar("_T", bound=np.generic)
