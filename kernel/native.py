@@ -242,6 +242,7 @@ class _Given:
     """A state as C sees it. What it points to cannot change, and this keeps it alive."""
 
     def __init__(self, state: SubnetState) -> None:
+        state._as_made()
         self.at = _Arguments()
         previous, yuma_step = state.previous_consensus, state.last_yuma_step_block
         otherwise = {

@@ -299,3 +299,48 @@ def test_whether_a_number_is_whole_does_not_depend_on_the_machine(mode: int) -> 
         held = [u16(given).tolist() for given in whole]
     assert not taken
     assert held == [[0, 0, 3]] * len(whole)
+
+
+# -- arrays that are held, and what NumPy lets anyone set of them ----------------------------------------------------------
+
+SET: dict[str, tuple[Callable[[yk.SubnetState], Any], str, Any]] = {
+    "weights.indptr": (lambda s: s.weights.indptr, "dtype", np.uint16),
+    "weights.uid": (lambda s: s.weights.uid, "dtype", np.uint8),
+    "weights.value": (lambda s: s.weights.value, "strides", (0,)),
+    "bonds.uid": (lambda s: s.bonds.uid, "shape", (3, 1)),
+    "total_stake": (lambda s: s.total_stake, "shape", (6,)),
+    "last_update": (lambda s: s.last_update, "dtype", np.float64),
+    "block_at_registration": (lambda s: s.block_at_registration, "dtype", np.int64),
+    "validator_permit": (lambda s: s.validator_permit, "dtype", np.uint8),
+    "commit_block": (lambda s: s.commit_block, "strides", (0,)),
+    "previous_consensus": (lambda s: s.previous_consensus, "shape", (2, 1)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("field", SET)
+def test_refuses_a_state_of_which_an_array_was_set(field: str) -> None:
+    of, what, value = SET[field]
+    h = yk.Hyperparameters()
+    calls: list[Callable[[yk.SubnetState], Any]] = [
+        lambda s: yk.epoch(s, h),
+        lambda s: yk.simulate(s, h, epochs=2),
+        lambda s: yk.epoch_many([s, s], h),
+        lambda s: yk.variants(s, h, emission=np.arange(2, dtype=np.uint64)),
+    ]
+    for call in calls:
+        odd = state()
+        setattr(of(odd), what, value)
+        with pytest.raises(yk.InputError, match="have been set since") as caught:
+            call(odd)
+        assert caught.value.field == field
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_refuses_rows_of_which_an_array_was_set() -> None:
+    odd = rows()
+    setattr(odd.uid, "dtype", np.uint8)  # noqa: B010
+    with pytest.raises(yk.InputError, match="have been set since"):
+        state(weights=odd)
+    with pytest.raises(yk.InputError, match="have been set since"):
+        yk.simulate(state(), yk.Hyperparameters(), epochs=1, weights=odd)

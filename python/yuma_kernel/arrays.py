@@ -58,6 +58,19 @@ def _in_bytes(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     return np.ndarray(array.shape, dtype, cast(Any, array.tobytes()))
 
 
+def as_made(name: str, held: AnyArray, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
+    """That nobody has set the dtype, the shape or the strides of an array since it was frozen, which NumPy lets anyone do.
+
+    Raises:
+        InputError: somebody has.
+    """
+    if held.dtype != dtype or held.shape != shape or not held.flags.c_contiguous:
+        expected = f"{np.dtype(dtype)}{list(shape)} in C order, as it was made"
+        raise InputError(
+            name, f"expected {expected}: its dtype, shape or strides have been set since, to {held.dtype}{list(held.shape)}"
+        )
+
+
 def integer(name: str, value: object, low: int, high: int, index: Index = None) -> int:
     """`value` as an exact int in low..high; whole floats and 0-d arrays are taken, booleans are not."""
     if type(value) is int and low <= value <= high:

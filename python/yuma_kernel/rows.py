@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import MASKED, MAX_UIDS, AnyArray, I64Array, U16Array, U32Array, array, freeze, integer, integers
+from yuma_kernel.arrays import (
+    MASKED,
+    MAX_UIDS,
+    AnyArray,
+    I64Array,
+    U16Array,
+    U32Array,
+    array,
+    as_made,
+    freeze,
+    integer,
+    integers,
+)
 from yuma_kernel.errors import Index, InputError, shown
 from yuma_kernel.values import _Value
 
@@ -430,11 +442,20 @@ class SparseRows(_Value):
         return dense
 
 
+def rows_as_made(name: str, rows: SparseRows) -> None:
+    """That the arrays of rows of uint16 are as they were made: see `arrays.as_made`."""
+    as_made(f"{name}.indptr", rows.indptr, np.uint32, (rows.indptr.size,))
+    entries = (int(rows.indptr[-1]),)
+    as_made(f"{name}.uid", rows.uid, np.uint16, entries)
+    as_made(f"{name}.value", rows.value, np.uint16, entries)
+
+
 def stored_rows(name: str, value: object) -> SparseRows:
     """Rows of uint16, from SparseRows or from a CSR matrix."""
     if isinstance(value, SparseRows):
         if value.value.dtype != np.uint16:
             raise InputError(name, f"expected rows of uint16 as the chain stores them, got {value.value.dtype}")
+        rows_as_made(name, value)
         return value
     if all(hasattr(value, attribute) for attribute in ("indptr", "indices", "data", "shape")):
         try:

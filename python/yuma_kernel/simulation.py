@@ -159,6 +159,7 @@ def simulate(
     """
     if not isinstance(state, SubnetState):
         raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+    state._as_made()
     count = integer("epochs", epochs, 1, MAX_EPOCHS)
     n = state.n
     rules = _hyperparameters(hyperparameters, count)

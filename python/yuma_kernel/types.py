@@ -22,13 +22,14 @@ from yuma_kernel.arrays import (
     U16Array,
     U64Array,
     array,
+    as_made,
     boolean,
     integer,
     stored_integer,
 )
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
 from yuma_kernel.profiles import MODES, NEWEST, PROFILES, Mode, Profile
-from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.rows import SparseRows, rows_as_made, stored_rows
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.tables import SHOWN, Table
 from yuma_kernel.units import RAO, UNITS, shown_alpha, shown_share
@@ -114,6 +115,20 @@ class SubnetState(_Value):
             if self.last_yuma_step_block is None
             else integer("last_yuma_step_block", self.last_yuma_step_block, 0, U64_MAX),
         )
+
+    def _as_made(self) -> None:
+        """InputError where somebody has set the dtype, the shape or the strides of an array since (`arrays.as_made`)."""
+        for name in ("weights", "bonds"):
+            rows_as_made(name, getattr(self, name))
+        n = self.n
+        as_made("total_stake", self.total_stake, np.uint64, (n, 2))
+        for name in ("last_update", "block_at_registration"):
+            as_made(name, getattr(self, name), np.uint64, (n,))
+        as_made("validator_permit", self.validator_permit, np.bool_, (n,))
+        if self.commit_block is not None:
+            as_made("commit_block", self.commit_block, np.uint64, (n,))
+        if self.previous_consensus is not None:
+            as_made("previous_consensus", self.previous_consensus, np.uint16, (self.previous_consensus.size,))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(_unfrozen(getattr(self, f.name)) for f in fields(self))
