@@ -137,6 +137,23 @@ def test_ends_with_what_an_epoch_stored_that_is_not_kept(
         assert last.previous_consensus.tolist() == result.consensus.tolist()
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 5, 64])
+@pytest.mark.parametrize("every", [1, 3, 4])
+def test_permits_that_are_not_kept_say_who_is_active(
+    backend: str, every: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the tempo, with a cutoff of a tempo: active is who held the one permit, which goes from uid to uid."""
+    monkeypatch.setattr(consecutive, "CHUNK", chunk)
+    monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
+    n, epochs, h = 4, 12, yk.Hyperparameters(max_allowed_validators=1, tempo=100, activity_cutoff=100)
+    rows = yk.SparseRows.from_rows([[(1, 5)] for _ in range(n)])
+    state = yk.SubnetState(rows, rows, yk.stake_from_rao([5] * n), [9] * n, [1] * n, [True] * n, 10, previous_consensus=[])
+    stakes = np.stack([yk.stake_from_rao([9 if uid == k % n else 5 for uid in range(n)]) for k in range(epochs)])
+    got = yk.simulate(state, h, epochs=epochs, total_stake=stakes, steps="tempo", every=every, backend=backend)
+    held = [[k == 0 or uid == (k - 1) % n for uid in range(n)] for k in range(epochs)]
+    assert got.active.tolist() == [held[k] for k in got.epochs.tolist()]
+
+
 def test_bonds_in_ever_more_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that are new in every epoch leave bonds where they stood: the room for bonds grows as they do."""
     grown: list[int] = []
