@@ -37,12 +37,12 @@ LIMIT: Final = 600  # seconds for one command
 # what sits between the sources and the numbers, and what every mutant of the Python above it may break
 _ALL: Final = ["test_types", "test_snapshot", "test_simulation", "test_many", "test_robustness"]
 TESTS: Final = {
-    "arrays": ["test_types", "test_stages", "test_robustness"],
+    "arrays": ["test_types", "test_stages", "test_memory", "test_units", "test_robustness"],
     "values": ["test_types", "test_snapshot"],
-    "stake": ["test_types", "test_example", "test_robustness"],
+    "stake": ["test_types", "test_units", "test_doors", "test_example", "test_robustness"],
     "types": ["test_types", "test_robustness"],
-    "rows": ["test_types", "test_stages", "test_robustness"],
-    "results": ["test_types", "test_vectors", "test_many"],
+    "rows": ["test_types", "test_doors", "test_stages", "test_robustness"],
+    "results": ["test_types", "test_units", "test_vectors", "test_many"],
     "profiles": ["test_profiles", "test_earlier"],
     "epoch": ["test_types", "test_processes", "test_instruction_sets", "test_example"],
     "many": ["test_many"],
@@ -50,7 +50,7 @@ TESTS: Final = {
     "simulation": ["test_simulation"],
     "snapshot": ["test_snapshot"],
     "stages": ["test_stages", "test_robustness"],
-    "weights": ["test_types", "test_robustness"],
+    "weights": ["test_weights", "test_types", "test_robustness"],
     "variants": ["test_variants"],
     "reference": ["test_vectors", "test_operations", "test_properties"],
     "backend_reference": ["test_vectors", "test_stages"],
