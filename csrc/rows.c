@@ -19,9 +19,12 @@ yuma_status yuma_check_rows(uint32_t n, uint32_t entries, const uint32_t *indptr
     for (uint32_t i = 0; i < n; i++) {
         REQUIRE(indptr[i] <= indptr[i + 1], YUMA_ERROR_INDPTR);
     }
+    if (entries == 0) {
+        return YUMA_OK;
+    }
     uint64_t seen[(YUMA_MAX_UIDS + 64) / 64] = {0}; /* a bit a uid; those of a row are taken back after it */
     for (uint32_t i = 0; i < n; i++) {
-        const uint16_t *row = entries == 0 ? NULL : uid + indptr[i];
+        const uint16_t *row = uid + indptr[i];
         uint32_t count = indptr[i + 1] - indptr[i];
         if (count == 0 || ascend(count, row)) { /* none twice, and the last is the largest */
             REQUIRE(count == 0 || row[count - 1] < n, YUMA_ERROR_UID);

@@ -203,7 +203,7 @@ static void generate(unsigned long number, vector *e) {
     uint64_t *yuma_step = own(o, 1, sizeof *yuma_step);
     uint32_t zeros = below(101);
     for (uint32_t i = 0; i < known; i++) {
-        previous[i] = percent(zeros) ? 0 : one_in(3) ? (uint16_t)(65535 / n) : (uint16_t)below(65536);
+        previous[i] = percent(zeros) ? 0 : one_in(3) ? (uint16_t)(65535 / (n + 1)) : (uint16_t)below(65536);
     }
     *yuma_step = 90 + below(20);
     s->previous_consensus = previous;
