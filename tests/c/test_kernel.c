@@ -296,8 +296,8 @@ static void test_solved(void) {
  * alpha of the liquid EMA is low, whatever the sigmoid. */
 static void test_solved_averages(void) {
     unsigned char workspace[1024];
-    uint32_t indptr[] = {0, 1}, kept[2];
-    uint16_t uid[] = {0}, uids[2];
+    uint32_t indptr[] = {0, 1}, kept[2] = {0};
+    uint16_t uid[] = {0}, uids[2] = {0};
     for (size_t i = 0; i < 4000; i += stride) {
         uint64_t alpha = solved_odd(32);
         for (int left = -2; left <= 2; left++) {
