@@ -46,7 +46,8 @@ TARGETS: Final = {
 }
 
 _IN_A_WHEEL: Final = re.compile(
-    r"yuma_kernel/(\w+\.py|py\.typed|data/\w+\.npz|kernel/(?!build\b)\w+\.pyi?|kernel/_yuma\.abi3\.so)"
+    r"yuma_kernel/((chain/|cli/|studies/|kernel/jit/)?\w+\.py|py\.typed|data/\w+\.npz"
+    r"|kernel/(?!build\b)\w+\.pyi?|kernel/_yuma\.abi3\.so)"
     r"|yuma_kernel-[\w.]+\.dist-info/(METADATA|WHEEL|RECORD|top_level\.txt|entry_points\.txt|licenses/LICENSE)"
 )
 
