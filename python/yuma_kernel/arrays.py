@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
@@ -113,8 +114,8 @@ def integers(items: list[Any] | tuple[Any, ...]) -> I64Array | None:
     if list(map(type, items)).count(int) != len(items):
         return None
     try:
-        return np.fromiter(items, np.int64, len(items))
-    except OverflowError:
+        return np.frombuffer(struct.pack(f"{len(items)}q", *items), np.int64)  # twice as fast as np.fromiter
+    except struct.error:
         return None
 
 

@@ -110,11 +110,9 @@ def _columns(row: Any, i: int) -> tuple[Any, Any]:
     kinds = list(map(type, pairs))
     if kinds.count(tuple) == len(pairs) or kinds.count(list) == len(pairs):
         try:
-            by_uid = dict(pairs)  # checks that they are pairs, and takes them apart as fast as anything does
-        except (TypeError, ValueError):
-            by_uid = {}
-        if len(by_uid) == len(pairs):
-            return _halves([*by_uid, *by_uid.values()])
+            return _halves([uid for uid, _ in pairs] + [value for _, value in pairs])
+        except (TypeError, ValueError):  # one is no pair: below it is told which
+            pass
     uid_column: list[Any] = []
     value_column: list[Any] = []
     for k, pair in enumerate(pairs):
