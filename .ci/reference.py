@@ -14,14 +14,14 @@ from pathlib import Path
 import pdoc
 
 import yuma_kernel
-from yuma_kernel import chain, plots, stages, studies
+from yuma_kernel import chain, moves, plots, search, stages, studies
 from yuma_kernel.chain import layout
 
 OF_THE_CHAIN = {*layout.TABLE, *layout.LATER}
 """Storage items, which are named as the chain names them."""
 
 
-ROOMS = (chain, plots, studies)
+ROOMS = (chain, moves, plots, search, studies)
 """Above the kernel, imported when they are asked for; what they show is their `__all__`."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -13,21 +15,80 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
-from yuma_kernel.studies import Guarantee, engine, guarantee
-from yuma_kernel.studies.guarantee_map import cells, upscaled
+from yuma_kernel.studies import Guarantee, engine, guarantee, retention
+from yuma_kernel.studies.guarantee_map import _sides, cells, upscaled
 
 SMALL: dict[str, Any] = {"stakes": [0.6, 0.9], "steps": 10, "validators": 8, "servers": 24}
 
 
-@pytest.mark.parametrize(
-    ("sigma", "penalty", "documented"),
-    [(0.0, 65534, 0.60), (0.2, 65534, 0.67), (0.4, 65534, 0.73), (0.4, 32768, 0.76), (0.4, 0, 0.78)],
-)
-def test_documented_retention(sigma: float, penalty: int, documented: float) -> None:
+def test_documented_retention() -> None:
     """Within one grid step of what the chain's own study says of a major side of 0.6."""
-    found = guarantee(stakes=[0.6], sigma=sigma, bonds_penalty=penalty).retention(0.6)
-    assert found is not None
-    assert abs(found - documented) <= 1 / 50 + 1e-9
+    documented = {(0.0, 65534): 0.60, (0.2, 65534): 0.67, (0.4, 65534): 0.73, (0.4, 32768): 0.76, (0.4, 0): 0.78}
+    ours = {(0.0, 65534): 0.62, (0.2, 65534): 0.68, (0.4, 65534): 0.74, (0.4, 32768): 0.78, (0.4, 0): 0.80}
+    study = retention(stakes=[0.6], sigma=[0, 0.2, 0.4], bonds_penalty=[65534, 32768, 0])
+    columns = (study.table[name].tolist() for name in ("sigma", "bonds_penalty", "retention"))
+    found = {(sigma, penalty): value for sigma, penalty, value in zip(*columns, strict=True)}
+    assert len(found) == 9
+    for key, value in documented.items():
+        assert abs(found[key] - value) <= 1 / 50 + 1e-9
+        assert found[key] == ours[key]
+
+
+def test_whole_map_has_the_documented_retention() -> None:
+    assert guarantee(stakes=[0.6]).retention(0.6) == 0.74
+
+
+SWEEP: dict[str, Any] = {
+    "stakes": [0.51, 0.75], "sigma": [0, 0.5], "kappa": [20000, 60000], "bonds_penalty": [65535, 0], "ratio": [None, 0.5],
+    "profile": [475, 425], "seed": [1, 2],
+}  # fmt: skip
+
+
+def test_sweep_is_what_the_maps_say() -> None:
+    """Which compute every major weight, and not only those down to the first that does not keep its part."""
+    small: dict[str, Any] = {"steps": 25, "validators": 8, "servers": 24}
+    study = retention(**SWEEP, **small)
+    assert len(study) == 2**7
+    values = set()
+    for row in (dict(zip(study.table, row, strict=True)) for row in zip(*study.to_dict().values(), strict=True)):
+        stake, found, ratio = row.pop("stake"), row.pop("retention"), row.pop("ratio")
+        whole = guarantee(stakes=[stake], ratio=None if np.isnan(ratio) else ratio, **row, **small).retention(stake)
+        assert found == whole or (np.isnan(found) and whole is None)
+        values.add(whole)
+    assert None in values
+    assert len(values) > 5
+
+
+def test_ratio_is_how_many_uids_the_major_side_has() -> None:
+    one = guarantee(**{**SMALL, "stakes": [0.6]}, ratio=0.6)
+    assert one.table["major_emission"].tolist() == guarantee(**{**SMALL, "stakes": [0.6]}).table["major_emission"].tolist()
+    two = guarantee(**{**SMALL, "stakes": [0.6]}, ratio=0.9)
+    assert one.table["major_emission"].tolist() != two.table["major_emission"].tolist()
+    sides = _sides({**SMALL, "stake": 0.6, "ratio": 0.9, "seed": 1, "sigma": 0.1})
+    assert (sides.major_validators, sides.major_servers) == (7, 21)
+    assert sides.stake[:7].sum() == pytest.approx(0.6)
+
+
+def test_sweep_as_a_table_and_a_picture() -> None:
+    study = retention(stakes=[0.6, 0.9], kappa=[0, 32767, 65535], steps=10, validators=8, servers=24)
+    assert study.swept() == ["kappa", "stake"]
+    table = study.brief()
+    assert table.columns["kappa"] == [0, 32767, 65535] * 2
+    assert table.people is not None
+    assert sorted(set(table.people["kappa"])) == ["0", "0.5", "1"]
+    assert [None if r != r else r for r in study.table["retention"].tolist()] == table.columns["retention"]
+    assert "held: sigma 0.4" in str(study)
+    Figure = pytest.importorskip("matplotlib.figure").Figure  # noqa: N806
+    ax = Figure().subplots()
+    assert study.plot(ax) is ax
+    assert len(ax.lines) == 2
+    of = study.table["stake"] == 0.9
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), study.table["retention"][of])
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), [0, 32767 / 65535, 1])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["stake 0.6", "stake 0.9"]
+    assert len(study.plot(Figure().subplots(), x="stake").lines) == 3
+    with pytest.raises(yk.InputError):
+        study.plot(ax, x="n")
 
 
 def test_upscaled_rows_are_the_chains() -> None:
@@ -48,7 +109,7 @@ def test_cells_one_by_one() -> None:
     """Each cell from its definition, with the reference."""
     chunk = {
         "stake": 0.6, "first": 0, "end": 4, "steps": 3, "validators": 6, "servers": 10, "sigma": 0.4, "kappa": 32767,
-        "bonds_penalty": 65534, "profile": 475, "seed": 9,
+        "bonds_penalty": 65534, "ratio": None, "profile": 475, "seed": 9,
     }  # fmt: skip
     got = cells(chunk)
     random = np.random.default_rng([9, 600_000])
@@ -190,13 +251,58 @@ def test_dask_workers_of_which_one_is_killed(cluster: Any, tmp_path: Path) -> No
     [
         ({"stakes": [0.5, 1.0]}, "stakes"), ({"stakes": [0]}, "stakes"), ({"steps": 0}, "steps"), ({"sigma": -1}, "sigma"),
         ({"sigma": float("nan")}, "sigma"), ({"validators": 1}, "validators"), ({"kappa": 65536}, "kappa"),
-        ({"profile": 446}, "profile"), ({"seed": -1}, "seed"),
+        ({"profile": 446}, "profile"), ({"seed": -1}, "seed"), ({"ratio": 1}, "ratio"), ({"ratio": float("nan")}, "ratio"),
+        ({"progress": 3}, "progress"),
     ],
 )  # fmt: skip
 def test_what_is_refused(given: dict[str, Any], field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
         guarantee(**{**SMALL, **given})
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"stakes": 1.5}, "stakes"), ({"stakes": []}, "stakes"), ({"kappa": []}, "kappa"), ({"kappa": [5, 5]}, "kappa"),
+        ({"kappa": [5, 70000]}, "kappa"), ({"sigma": [0.1, -1]}, "sigma"), ({"ratio": [0.5, 0]}, "ratio"),
+        ({"profile": [425, 446]}, "profile"),
+    ],
+)  # fmt: skip
+def test_what_a_sweep_refuses(given: dict[str, Any], field: str) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        retention(**given)
+    assert caught.value.field == field
+
+
+def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    guarantee(**SMALL, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 2), (2, 2)]
+    assert capsys.readouterr().err == ""
+    pytest.importorskip("tqdm")
+    guarantee(**SMALL, progress=True)
+    assert "guarantee: 100%" in capsys.readouterr().err
+    retention(steps=4, validators=4, servers=4, progress=True)
+    assert "retention: 100%" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match=r"pip install 'yuma-kernel\[studies\]'"):
+        guarantee(**SMALL, progress=True)
+
+
+def test_one_core_computes_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: set[str] = set()
+
+    def compute(chunk: Any) -> Any:
+        names.add(threading.current_thread().name)
+        return {"x": np.array([chunk["k"]])}
+
+    chunks = [{"k": k} for k in range(5)]
+    for cores, expected in ((1, {"MainThread"}), (3, {f"yuma-kernel-study_{k}" for k in range(3)})):
+        names.clear()
+        monkeypatch.setattr(engine, "thread_count", lambda _, cores=cores: cores)
+        assert [result["x"][0] for result in engine.run(compute, chunks)] == [0, 1, 2, 3, 4]
+        assert names <= expected
 
 
 def test_picture_has_a_line_for_each_stake() -> None:

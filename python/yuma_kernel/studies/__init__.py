@@ -6,6 +6,7 @@ They stand above `yuma_kernel.variants` and `yuma_kernel.simulate`; pictures and
 
 from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
 from yuma_kernel.studies.result import Study
+from yuma_kernel.studies.retentions import Retention, retention
 from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
 
-__all__ = ["Guarantee", "Runtimes", "Study", "guarantee", "runtimes"]
+__all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retention", "runtimes"]

@@ -3,16 +3,18 @@
 A chunk is a dict that JSON can hold. What computes it is a function of the package, so that another process finds it by
 name; it makes its inputs where it runs, and its result is arrays. So results do not depend on how many workers there are,
 and a chunk that was lost is computed again. `dask.distributed` has such an executor too: `Client(address).get_executor()`.
+Without one, threads compute, one a core: the kernel runs without the GIL.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -21,13 +23,16 @@ import numpy as np
 from yuma_kernel import __version__
 from yuma_kernel.arrays import AnyArray
 from yuma_kernel.errors import InputError
+from yuma_kernel.extras import extra
+from yuma_kernel.pool import thread_count
 
 AHEAD: Final = 64
 """The most chunks that are submitted and not yet finished: a stop loses no more."""
 
 Chunk = Mapping[str, Any]
 Arrays = dict[str, AnyArray]
-Progress = Callable[[int, int], object]
+Progress = bool | Callable[[int, int], object]
+"""How far a study has come: True for a bar on standard error, or what is called with how much is done and of how much."""
 
 
 class Compute(Protocol):
@@ -46,43 +51,69 @@ def run(
     executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    label: str = "",
 ) -> list[Arrays]:
     """What `compute` gives for every chunk, in their order.
 
     Args:
         compute: a function of a module.
         chunks: what it is given; each is another.
-        executor: of `concurrent.futures` or like it; None computes here, one after the other.
+        executor: of `concurrent.futures` or like it; None: threads of this process, one a core.
         folder: where finished chunks are kept, each at once or not at all. Those of the same study that stand there already
             are taken and not computed again, whatever was computed beside them.
-        progress: called with the number of chunks that are there and of all; what it raises ends the run, and the folder
-            keeps what was finished.
+        progress: True for a bar (extra `studies`), or called with the number of chunks that are there and of all; what it
+            raises ends the run, and the folder keeps what was finished.
+        label: what the bar says; else what the module of `compute` is called.
 
     Raises:
-        InputError: `folder` is of another study. What `compute` raises.
+        InputError: `folder` is of another study. ImportError: a bar without tqdm. What `compute` raises.
     """
     kept = None if folder is None else _Folder(Path(folder), compute, chunks)
     results: list[Arrays | None] = [None if kept is None else kept.load(k) for k in range(len(chunks))]
     left = [k for k, result in enumerate(results) if result is None]
     done = len(chunks) - len(left)
 
-    def finished(k: int, result: Arrays) -> None:
-        nonlocal done
-        if kept is not None:
-            kept.save(k, result)
-        results[k] = result
-        done += 1
-        if progress is not None:
-            progress(done, len(chunks))
+    with reporting(progress, len(chunks), label or compute.__module__.rpartition(".")[2].replace("_", " ")) as report:
 
-    if progress is not None and done:
-        progress(done, len(chunks))
-    if executor is None:
-        for k in left:
-            finished(k, compute(chunks[k]))
-    else:
-        _spread(compute, chunks, left, executor, finished)
+        def finished(k: int, result: Arrays) -> None:
+            nonlocal done
+            if kept is not None:
+                kept.save(k, result)
+            results[k] = result
+            done += 1
+            report(done)
+
+        if done:
+            report(done)
+        workers = min(thread_count(None), len(left))
+        if executor is not None:
+            _spread(compute, chunks, left, executor, finished)
+        elif workers > 1:
+            with ThreadPoolExecutor(workers, "yuma-kernel-study") as threads:
+                _spread(compute, chunks, left, threads, finished)
+        else:
+            for k in left:
+                finished(k, compute(chunks[k]))
     return cast("list[Arrays]", results)
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress | None, total: int, label: str) -> Iterator[Callable[[int], object]]:
+    """What a study calls with how much of `total` is done.
+
+    Raises:
+        InputError: `progress` is neither a boolean nor callable. ImportError: a bar without tqdm.
+    """
+    if progress is None or progress is False:
+        yield lambda done: None
+    elif progress is True:
+        with extra("tqdm.auto", "studies").tqdm(total=total, desc=label, unit="part") as bar:
+            yield lambda done: bar.update(done - bar.n)
+    elif callable(progress):
+        call = progress
+        yield lambda done: call(done, total)
+    else:
+        raise InputError("progress", f"expected True, False or a callable, got {type(progress).__name__}")
 
 
 def _spread(
@@ -126,7 +157,7 @@ class _Folder:
         return self._path / f"chunk-{k:05d}-{self._digests[k][:16]}.npz"
 
     def load(self, k: int) -> Arrays | None:
-        """A finished chunk, or None; a file that cannot be read is one that was not finished."""
+        """A finished chunk, or None."""
         try:
             with np.load(self._file(k), allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}

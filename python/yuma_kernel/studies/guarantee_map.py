@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Final
 
@@ -32,6 +32,13 @@ STAKES: Final = (0.51, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99)
 STEPS: Final = 50
 """Major and minor weight go from 0 to 1 in so many steps."""
 
+VALIDATORS: Final = 64
+SERVERS: Final = 448
+SIGMA: Final = 0.4
+KAPPA: Final = 32767
+BONDS_PENALTY: Final = 65534
+SEED: Final = 425
+
 TOTAL_STAKE_RAO: Final = 21 * 10**15
 STAKE_SPREAD: Final = 0.3
 EMISSION_RAO: Final = 10**18
@@ -39,6 +46,9 @@ EMISSION_RAO: Final = 10**18
 
 ROWS_OF_CHUNK: Final = 26
 """Major weights of one stake that are a chunk, with all minor weights each."""
+
+ROWS_AT_A_TIME: Final = 4
+"""Major weights that are computed before it is seen whether the next ones matter."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -100,13 +110,14 @@ def guarantee(
     *,
     stakes: Sequence[float] = STAKES,
     steps: int = STEPS,
-    validators: int = 64,
-    servers: int = 448,
-    sigma: float = 0.4,
-    kappa: int = 32767,
-    bonds_penalty: int = 65534,
+    validators: int = VALIDATORS,
+    servers: int = SERVERS,
+    sigma: float = SIGMA,
+    kappa: int = KAPPA,
+    bonds_penalty: int = BONDS_PENALTY,
+    ratio: float | None = None,
     profile: int = NEWEST,
-    seed: int = 425,
+    seed: int = SEED,
     executor: Executor | None = None,
     folder: str | PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -124,6 +135,7 @@ def guarantee(
         validators, servers: how many uids there are of each; validators come first.
         sigma: the spread of weights, 0 for none.
         kappa, bonds_penalty: u16 proportions.
+        ratio: the part of the validators and of the servers that are the major side's, between 0 and 1; None: S, its stake.
         profile: the runtime's arithmetic.
         seed: of the noise.
         executor, folder, progress: as for `yuma_kernel.studies.engine.run`.
@@ -131,6 +143,31 @@ def guarantee(
     Raises:
         InputError: naming the argument.
     """
+    given = map_parameters(steps, validators, servers, sigma, kappa, bonds_penalty, ratio, profile, seed)
+    check_stakes(stakes)
+    chunks: list[Chunk] = [
+        {**given, "stake": float(stake), "first": first, "end": min(first + ROWS_OF_CHUNK, steps + 1)}
+        for stake in stakes
+        for first in range(0, steps + 1, ROWS_OF_CHUNK)
+    ]
+    parts = run(cells, chunks, executor=executor, folder=folder, progress=progress, label="guarantee")
+    table = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    about = provenance({**given, "stakes": [float(s) for s in stakes]}, seed=seed, profiles=[profile])
+    return Guarantee(table, about)
+
+
+def map_parameters(
+    steps: int,
+    validators: int,
+    servers: int,
+    sigma: float,
+    kappa: int,
+    bonds_penalty: int,
+    ratio: float | None,
+    profile: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What the chunks of a map share, validated."""
     given = {
         "steps": integer("steps", steps, 1, 1000),
         "validators": integer("validators", validators, 2, 4096),
@@ -138,23 +175,21 @@ def guarantee(
         "sigma": float(sigma),
         "kappa": integer("kappa", kappa, 0, U16_MAX),
         "bonds_penalty": integer("bonds_penalty", bonds_penalty, 0, U16_MAX),
+        "ratio": None if ratio is None else float(ratio),
         "profile": Hyperparameters(profile=profile).profile,
         "seed": integer("seed", seed, 0, 2**63 - 1),
     }
     if not (np.isfinite(sigma) and sigma >= 0):
         raise InputError("sigma", f"expected a number from 0 on, got {sigma}")
+    if ratio is not None and not 0 < ratio < 1:
+        raise InputError("ratio", f"expected a part between 0 and 1, got {ratio}")
+    return given
+
+
+def check_stakes(stakes: Sequence[float]) -> None:
     for k, stake in enumerate(stakes):
         if not 0 < stake < 1:
             raise InputError("stakes", f"expected a part between 0 and 1, got {stake}", k)
-    chunks: list[Chunk] = [
-        {**given, "stake": float(stake), "first": first, "end": min(first + ROWS_OF_CHUNK, steps + 1)}
-        for stake in stakes
-        for first in range(0, steps + 1, ROWS_OF_CHUNK)
-    ]
-    parts = run(cells, chunks, executor=executor, folder=folder, progress=progress)
-    table = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
-    about = provenance({**given, "stakes": [float(s) for s in stakes]}, seed=seed, profiles=[profile])
-    return Guarantee(table, about)
 
 
 _COLUMNS: Final = ("stake", "major_weight", "minor_weight", "weight_deviation", "major_emission")
@@ -164,8 +199,9 @@ def _sides(chunk: Chunk) -> _Sides:
     stake, validators, servers = chunk["stake"], chunk["validators"], chunk["servers"]
     # by the stake too: a stake has its noise whatever stands beside it in the map
     random = np.random.default_rng([chunk["seed"], round(stake * 10**6)])
-    majors = min(max(1, int(stake * validators)), validators - 1)
-    major_servers = min(max(1, int(stake * servers)), servers - 1)
+    ratio = stake if chunk["ratio"] is None else chunk["ratio"]
+    majors = min(max(1, int(ratio * validators)), validators - 1)
+    major_servers = min(max(1, int(ratio * servers)), servers - 1)
     amounts = np.maximum(0, 1 + STAKE_SPREAD * random.standard_normal(validators))
     amounts[:majors] *= stake / amounts[:majors].sum()
     amounts[majors:] *= (1 - stake) / amounts[majors:].sum()
@@ -179,12 +215,13 @@ def upscaled(rows: npt.NDArray[np.int64]) -> U16Array:
     """Rows of weights, int64[..., m] from 0 to 65535, as the chain stores them: uint16, the largest of each 65535. In whole
     numbers, as `stages.upscale_to_u16` does a row."""
     largest = rows.max(axis=-1, keepdims=True)
-    m = np.maximum(largest, 1)
     half = np.int64(1) << 31
-    # v * floor(65535 * 2^32 / m) is below 2^48; v * 65535 * 2^32 is below 2^63, as v <= 32768
-    above = (rows * ((np.int64(U16_MAX) << 32) // m) + half) >> 32
-    below = (((np.minimum(rows, 32768) * U16_MAX) << 32) // m + half) >> 32
-    scaled: AnyArray = np.where(m > 32768, above, below)
+    # v * 65535 * 2^32 is below 2^63, as v <= 32768; where the largest is above that, the law's factor comes first, and
+    # v * floor(65535 * 2^32 / m) is below 2^48
+    scaled: AnyArray = (((np.minimum(rows, 32768) * U16_MAX) << 32) // np.maximum(largest, 1) + half) >> 32
+    high = largest[..., 0] > 32768
+    if high.any():
+        scaled[high] = (rows[high] * ((np.int64(U16_MAX) << 32) // largest[high]) + half) >> 32
     return np.minimum(scaled, U16_MAX).astype(np.uint16)
 
 
@@ -198,15 +235,45 @@ def _stored(sides: _Sides, side: int, own: FloatArray) -> U16Array:
     return upscaled(rows)
 
 
-def cells(chunk: Chunk) -> dict[str, AnyArray]:
-    """The cells of one stake from the major weight `first` to before `end`."""
-    sides = _sides(chunk)
-    validators, servers, steps = chunk["validators"], chunk["servers"], chunk["steps"]
-    n, majors = validators + servers, sides.major_validators
-    grid = np.arange(steps + 1) / steps
-    major = _stored(sides, 0, grid[chunk["first"] : chunk["end"]])
-    minor = _stored(sides, 1, grid)
+@dataclass(frozen=True)
+class _Subnet:
+    """One stake's subnet after its empty epoch, and the rules; weights come with each cell."""
 
+    sides: _Sides
+    state: SubnetState
+    rules: Hyperparameters
+
+    def major_emission(self, major: U16Array, minor: U16Array) -> FloatArray:
+        """float64[major weights * minor weights]: what the major side gets of all emission, with every pair of rows."""
+        n, majors, validators = self.state.n, self.sides.major_validators, self.rules.max_allowed_validators
+        count = major.shape[0] * minor.shape[0]
+        stack = np.zeros((minor.shape[0], validators, n), np.uint16)  # of one major weight; refilled for the next
+        stack[:, majors:, validators:] = minor
+
+        def stacks() -> Any:
+            for rows in major:
+                stack[:, :majors, validators:] = rows
+                yield stack
+
+        found = variants(
+            self.state,
+            self.rules,
+            weights=stacks(),
+            uids=np.arange(validators),
+            emission=EMISSION_RAO,
+            count=count,
+            outputs="emission",
+            threads=1,
+        )
+        of_majors = np.r_[0:majors, validators : validators + self.sides.major_servers]
+        # whole rao, of which all are at most 10^18
+        part: FloatArray = found.emission[:, of_majors].sum(axis=1) / found.emission.sum(axis=1)
+        return part
+
+
+def _subnet(chunk: Chunk) -> _Subnet:
+    sides, validators = _sides(chunk), chunk["validators"]
+    n = validators + chunk["servers"]
     rao = np.zeros(n, np.int64)
     rao[:validators] = (sides.stake * TOTAL_STAKE_RAO).astype(np.int64)
     rules = Hyperparameters(
@@ -229,46 +296,40 @@ def cells(chunk: Chunk) -> dict[str, AnyArray]:
         current_block=1,
     )
     first = epoch(empty, rules)
-    state = SubnetState(
-        weights=empty.weights,
-        bonds=first.bonds,
-        total_stake=empty.total_stake,
-        last_update=empty.last_update,
-        block_at_registration=empty.block_at_registration,
-        validator_permit=first.validator_permit,
-        current_block=1,
-    )
+    return _Subnet(sides, replace(empty, bonds=first.bonds, validator_permit=first.validator_permit), rules)
 
-    count = major.shape[0] * minor.shape[0]
-    stack = np.zeros((minor.shape[0], validators, n), np.uint16)  # of one major weight; refilled for the next
-    stack[:, majors:, validators:] = minor
 
-    def stacks() -> Any:
-        for rows in major:
-            stack[:, :majors, validators:] = rows
-            yield stack
-
-    found = variants(
-        state,
-        rules,
-        weights=stacks(),
-        uids=np.arange(validators),
-        emission=EMISSION_RAO,
-        count=count,
-        outputs="emission",
-        threads=1,
-    )
-    of_majors = np.r_[0:majors, validators : validators + sides.major_servers]
-    emission = found.emission.astype(np.float64)
-    parts = emission[:, of_majors].sum(axis=1) / emission.sum(axis=1)
-    x, y = np.repeat(grid[chunk["first"] : chunk["end"]], minor.shape[0]), np.tile(grid, major.shape[0])
+def cells(chunk: Chunk) -> dict[str, AnyArray]:
+    """The cells of one stake from the major weight `first` to before `end`."""
+    subnet = _subnet(chunk)
+    grid = np.arange(chunk["steps"] + 1) / chunk["steps"]
+    own = grid[chunk["first"] : chunk["end"]]
+    major, minor = _stored(subnet.sides, 0, own), _stored(subnet.sides, 1, grid)
     return {
-        "stake": np.full(count, chunk["stake"]),
-        "major_weight": x,
-        "minor_weight": y,
-        "weight_deviation": _deviations(sides, major, minor),
-        "major_emission": parts,
+        "stake": np.full(own.size * grid.size, chunk["stake"]),
+        "major_weight": np.repeat(own, grid.size),
+        "minor_weight": np.tile(grid, own.size),
+        "weight_deviation": _deviations(subnet.sides, major, minor),
+        "major_emission": subnet.major_emission(major, minor),
     }
+
+
+def least_major_weight(chunk: Chunk) -> dict[str, AnyArray]:
+    """`Guarantee.retention` of the stake of `chunk`: from the major weight 1 down, and no further than the first that does
+    not keep it; NaN where 1 does not."""
+    subnet = _subnet(chunk)
+    grid = np.arange(chunk["steps"] + 1) / chunk["steps"]
+    minor, least = _stored(subnet.sides, 1, grid), np.nan
+    for end in range(grid.size, 0, -ROWS_AT_A_TIME):
+        own = grid[max(0, end - ROWS_AT_A_TIME) : end]
+        parts = subnet.major_emission(_stored(subnet.sides, 0, own), minor).reshape(own.size, grid.size)
+        lost = np.flatnonzero((parts < chunk["stake"]).any(axis=1))
+        first = int(lost[-1]) + 1 if lost.size else 0
+        if first < own.size:
+            least = float(own[first])
+        if lost.size:
+            break
+    return {"retention": np.array([least])}
 
 
 def _deviations(sides: _Sides, major: U16Array, minor: U16Array) -> FloatArray:
@@ -284,11 +345,12 @@ def _deviations(sides: _Sides, major: U16Array, minor: U16Array) -> FloatArray:
     h, c = normalized(major), normalized(minor)
     mean_h, mean_c = np.einsum("i,kij->kj", s[0], h), np.einsum("i,kij->kj", s[1], c)
     out = np.empty((h.shape[0], c.shape[0]))
-    room_h, room_c = np.empty_like(h[0]), np.empty_like(c[0])
+    room_h, room_c, ones = np.empty_like(h[0]), np.empty_like(c[0]), np.ones(h.shape[2])
     for a in range(h.shape[0]):
         for b in range(c.shape[0]):
             mean = mean_h[a] + mean_c[b]
             np.abs(np.subtract(mean, h[a], out=room_h), out=room_h)
             np.abs(np.subtract(mean, c[b], out=room_c), out=room_c)
-            out[a, b] = ((s[0] @ room_h).sum() + (s[1] @ room_c).sum()) / mean.sum()
+            out[a, b] = (s[0] @ room_h + s[1] @ room_c) @ ones
+    out /= mean_h.sum(axis=1)[:, None] + mean_c.sum(axis=1)
     return out.reshape(-1)

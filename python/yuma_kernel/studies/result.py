@@ -18,6 +18,7 @@ from yuma_kernel import __version__
 from yuma_kernel.arrays import AnyArray, freeze
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import extra
+from yuma_kernel.tables import Table
 from yuma_kernel.values import _Value
 
 SCHEMA: Final = 1
@@ -84,6 +85,16 @@ class Study(_Value):
     def __repr__(self) -> str:
         parameters = ", ".join(f"{name}={value!r:.40}" for name, value in self.provenance.get("parameters", {}).items())
         return f"{type(self).__name__}({len(self)} rows: {', '.join(self.table)}; {parameters})"
+
+    def __str__(self) -> str:
+        """What there is to read of it, as text."""
+        return self.brief().text()
+
+    def brief(self) -> Table:
+        """What there is to read of it: the first rows, unless a study says it shorter."""
+        first = {name: column[:SHOWN].tolist() for name, column in self.table.items()}
+        more = f"the first {SHOWN} of {len(self)} rows" if len(self) > SHOWN else ""
+        return Table(first, title=self.title, caption=more)
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in self.table)

@@ -14,6 +14,8 @@ from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError
 from yuma_kernel.extras import axes
 from yuma_kernel.profiles import PROFILES
+from yuma_kernel.results import EpochResult
+from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.types import Hyperparameters, SubnetState
 
@@ -97,6 +99,7 @@ def runtimes(
     emission: int = 0,
     profiles: Iterable[int] | None = None,
     backend: str | None = None,
+    progress: Progress | None = None,
 ) -> Runtimes:
     """The epoch of one state under several profiles, each compared with the next newer one.
 
@@ -109,6 +112,7 @@ def runtimes(
         emission: rao, below 2^63.
         profiles: numbers of `PROFILES`, at least two; None for all.
         backend: as for `yuma_kernel.epoch`.
+        progress: as for `yuma_kernel.studies.engine.run`, in profiles.
 
     Raises:
         InputError: naming the argument.
@@ -120,7 +124,11 @@ def runtimes(
             raise InputError("profiles", f"expected numbers of PROFILES, got {number}")
     if len(chosen) < 2:
         raise InputError("profiles", f"expected at least two, got {len(chosen)}")
-    results = {p: epoch(state, under(hyperparameters, p), emission=emission, backend=backend) for p in chosen}
+    results: dict[int, EpochResult] = {}
+    with reporting(progress, len(chosen), "runtimes") as report:
+        for p in chosen:
+            results[p] = epoch(state, under(hyperparameters, p), emission=emission, backend=backend)
+            report(len(results))
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     pairs = list(itertools.pairwise(chosen))
     for newer, older in pairs:
