@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,11 +22,8 @@ from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import variants
 
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")
-WHOLE_BYTES: Final = 2**26
-"""Dense weights that are laid out all at once."""
-
 STACK: Final = 32
-"""Of more, the variants whose weights are laid out at a time."""
+"""The variants whose weights are laid out at a time: more would leave the cache before they are computed."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,7 +82,7 @@ class WhatIf:
             people[output] = [say(value) for value in values]
             people[f"{output}_change"] = ["" if d is None else f"{'+' * (d > 0)}{say(d)}" if d else "=" for d in more]
         ahead = "the next epoch" if self.epochs == 1 else f"the epoch {self.epochs} ahead"
-        return Table(columns, people, left=("change",), title=f"{len(self)} changes in {ahead}")
+        return Table(columns, people, left=("change",), title=f"{len(self)} change{'s' * (len(self) != 1)} in {ahead}")
 
     def __repr__(self) -> str:
         return f"WhatIf(changes={len(self)}, epochs={self.epochs}, n={self.n}, outputs={', '.join(self.then)})"
@@ -166,12 +163,10 @@ def what_if(
     asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
     told = dict.fromkeys(uid for change in named.values() for step in change.steps for uid in step.uids)
     chosen = uids if uids is not None else told or range(state.n)
-    rows = {name: np.empty((len(asked), state.n), OUTPUT_TABLE[name].dtype) for name in names}
     if ahead == 1:
-        _next(state, hyperparameters, asked, amount, rows, threads, progress, backend)
+        sealed = _next(state, hyperparameters, asked, amount, names, threads, progress, backend)
     else:
-        _further(state, asked, ahead, amount, rows, threads, progress, backend)
-    sealed = {name: seal(values) for name, values in rows.items()}
+        sealed = _further(state, asked, ahead, amount, names, threads, progress, backend)
     return WhatIf(
         changes=MappingProxyType(named),
         epochs=ahead,
@@ -203,6 +198,10 @@ def _outputs(outputs: object) -> tuple[str, ...]:
     return tuple(name for name in OUTPUTS if name in names)
 
 
+def _room(outputs: Iterable[str], count: int, n: int) -> dict[str, AnyArray]:
+    return {name: np.empty((count, n), OUTPUT_TABLE[name].dtype) for name in outputs}
+
+
 # -- the next epoch
 
 
@@ -211,11 +210,11 @@ def _next(
     rules: Hyperparameters,
     asked: list[Draft],
     amount: int,
-    rows: dict[str, AnyArray],
+    outputs: tuple[str, ...],
     threads: int | None,
     progress: Callable[[int, int], object] | None,
     backend: str | None,
-) -> None:
+) -> Mapping[str, AnyArray]:
     late = Draft(asked[0].known)  # what has not come yet is as it is
     come = [late if draft.delay else draft for draft in asked]
     # variants have one owner: those without it are computed alone
@@ -239,18 +238,22 @@ def _next(
         rules if one_rule else everybody,
         count=len(some),
         emission=amount,
-        outputs=list(rows),
+        outputs=outputs,
         threads=threads,
         progress=progress,  # type: ignore[arg-type]  # count says how many
         backend=backend,
         **given,
     )
+    if len(together) == len(come):
+        return got.arrays
+    rows = _room(outputs, len(come), state.n)
     for name, values in rows.items():
         values[together] = got.arrays[name]
     for k in sorted(set(range(len(come))) - set(together)):
         alone = epoch(come[k].apply(), come[k].hyperparameters, emission=amount, backend=backend)
         for name, values in rows.items():
             values[k] = getattr(alone, name)
+    return {name: seal(values) for name, values in rows.items()}
 
 
 def _plain(uids: AnyArray, values: AnyArray) -> bool:
@@ -266,8 +269,8 @@ def _all_plain(some: list[Draft], moved: list[int]) -> bool:
     return all(_plain(*row) for draft in some for row in draft.rows.values() if isinstance(row, tuple))
 
 
-def _dense(state: SubnetState, moved: list[int], some: list[Draft]) -> Any:
-    """The rows of the uids that any change moves: all of them, or where they are many a stack of changes at a time."""
+def _dense(state: SubnetState, moved: list[int], some: list[Draft]) -> Iterator[AnyArray]:
+    """The rows of the uids that any change moves, a stack of changes at a time."""
     place = {uid: r for r, uid in enumerate(moved)}
     held = np.zeros((len(moved), state.n), np.uint16)
     for uid, r in place.items():
@@ -286,8 +289,6 @@ def _dense(state: SubnetState, moved: list[int], some: list[Draft]) -> Any:
                     stack[k, place[uid]] = row
         return stack
 
-    if held.nbytes * len(some) <= WHOLE_BYTES:
-        return laid_out(some)
     return (laid_out(some[begin : begin + STACK]) for begin in range(0, len(some), STACK))
 
 
@@ -299,14 +300,15 @@ def _further(
     asked: list[Draft],
     ahead: int,
     amount: int,
-    rows: dict[str, AnyArray],
+    outputs: tuple[str, ...],
     threads: int | None,
     progress: Callable[[int, int], object] | None,
     backend: str | None,
-) -> None:
+) -> Mapping[str, AnyArray]:
     if progress is not None and not callable(progress):
         raise InputError("progress", f"expected a callable, got {type(progress).__name__}")
     workers = max(1, min(thread_count(threads), len(asked)))
+    rows = _room(outputs, len(asked), state.n)
     done = 0
 
     def compute(k: int) -> None:
@@ -336,3 +338,4 @@ def _further(
             progress(done, len(asked))
 
     spread(range(len(asked)), compute, workers, finished)
+    return {name: seal(values) for name, values in rows.items()}
