@@ -15,7 +15,7 @@ import numpy as np
 from yuma_kernel import reference
 from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, I64Array, U64Array, integer
 from yuma_kernel.epoch import epoch, load_backend
-from yuma_kernel.reference import ONE, cmul, div, mul, ratio16
+from yuma_kernel.reference import ONE, cmul, div, ratio16
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import SHOWN, Table, alpha, proportion
@@ -350,7 +350,11 @@ def _muls(a: AnyArray, b: AnyArray) -> U64Array:
 
 def _sums(values: AnyArray, group: AnyArray, n: int) -> list[int]:
     """Σ by group of values up to 2^32, of which a group has at most 32767: below 2^47, exact in doubles."""
-    return [int(total) for total in np.bincount(group, weights=values, minlength=n).tolist()]
+    return cast("list[int]", np.bincount(group, weights=values, minlength=n).astype(np.int64).tolist())
+
+
+# Where a look at signs and ranges is not needed, div and mul are written out: a part of a sum over that sum is at most ONE,
+# and so is the product of two proportions.
 
 
 def _row(rows: SparseRows, i: int) -> list[tuple[int, int]]:
@@ -500,8 +504,8 @@ class _Account:
         entries = []
         for i, stored in _column(self.state.weights, uid):
             out, w, c = self.masked(i, uid), weights.get(i, 0), clipped.get(i, 0)
-            part = mul(stakes[i], c)
-            entries.append(Given(i, stored, out, w, c, w - c, stakes[i], part, div(part, ranks) if ranks else part))
+            part = stakes[i] * c >> 32
+            entries.append(Given(i, stored, out, w, c, w - c, stakes[i], part, (part << 32) // ranks if ranks else part))
         incentive = self.traced["incentive"][uid]
         normalized, earned = dict(_column(self.rows["normalized_bonds"], uid)), incentive
         return Miner(
@@ -512,7 +516,8 @@ class _Account:
             incentive=incentive,
             lost=incentive - sum(entry.incentive for entry in entries),
             held=tuple(
-                Held(i, bond, normalized[i], mul(earned, normalized[i])) for i, bond in _column(self.rows["ema_bonds"], uid)
+                Held(i, bond, normalized[i], earned * normalized[i] >> 32)
+                for i, bond in _column(self.rows["ema_bonds"], uid)
             ),
         )
 
@@ -521,7 +526,7 @@ class _Account:
         if not stakes:
             return None
         divisor = sum(s for _, s in stakes)
-        votes = [(weights.get(i, 0), div(s, divisor)) for i, s in stakes]
+        votes = [(weights.get(i, 0), (s << 32) // divisor) for i, s in stakes]
         total, consensus = sum(s for _, s in votes), self.traced["consensus"][uid]
         minority = total - ratio16(self.h.kappa)
         below = sum(s for score, s in votes if score < consensus)
@@ -597,7 +602,7 @@ class _Account:
         else:
             stays = registered[bonds.uid] < np.uint64(self._cutoff())
         sums = _sums(np.where(stays, bonds.value, 0), bonds.uid, self.state.n)
-        return [(j, div(v << 32, sums[j] << 32) if sums[j] else v << 32) for j, v in kept]
+        return [(j, (v << 32) // sums[j] if sums[j] else v << 32) for j, v in kept]
 
     def _new_row(self, i: int) -> list[tuple[int, int]]:
         """Row i of D, in the order of weights_for_bonds."""
@@ -609,7 +614,7 @@ class _Account:
         sums = _sums(staked, rows.uid, self.state.n)
         part = slice(int(rows.indptr[i]), int(rows.indptr[i + 1]))
         row = zip(rows.uid[part].tolist(), staked[part].tolist(), strict=True)
-        return [(j, div(v, sums[j]) if sums[j] else v) for j, v in row]
+        return [(j, (v << 32) // sums[j] if sums[j] else v) for j, v in row]
 
     def _bonds(self, i: int) -> tuple[Bond, ...]:
         incentive, outdated = self.traced["incentive"], self._outdated(i).tolist()
