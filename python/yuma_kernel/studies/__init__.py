@@ -4,9 +4,13 @@ They stand above `yuma_kernel.variants` and `yuma_kernel.simulate`; pictures and
 `yuma-kernel[studies]`.
 """
 
+from yuma_kernel.studies.cases import SCENARIOS, library, scenario
 from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
 from yuma_kernel.studies.result import Study
 from yuma_kernel.studies.retentions import Retention, retention
 from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
+from yuma_kernel.studies.scenario_inputs import BondReset, Registration, Scenario
+from yuma_kernel.studies.scenario_table import Scenarios, scenarios
 
 __all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retention", "runtimes"]
+__all__ += ["BondReset", "Registration", "SCENARIOS", "Scenario", "Scenarios", "library", "scenario", "scenarios"]
