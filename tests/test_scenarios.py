@@ -185,7 +185,7 @@ def loop(
         for event in made.events:
             if event.epoch == epoch and isinstance(event, Registration):
                 registered[validators + event.server] = block - 360 + 1
-            elif event.epoch == epoch:
+            elif event.epoch == epoch and isinstance(event, BondReset):
                 dense = bonds.to_dense()
                 rows = slice(None) if event.validator is None else event.validator
                 dense[rows, slice(None) if event.server is None else validators + event.server] = 0
@@ -446,7 +446,7 @@ def matrix(epochs: int = 2) -> Any:
         ("stakes", lambda: Scenario("a", "", [[1, 1]], matrix(2))),
         ("stakes", lambda: Scenario("a", "", [[1, -1]], matrix(1))),
         ("stakes", lambda: Scenario("a", "", [[2**62, 2**62]], matrix(1))),
-        ("weights", lambda: Scenario("a", "", [[1, 1]], [[[1.5, 1], [1, 1]]])),
+        ("weights", lambda: Scenario("a", "", [[1, 1]], np.array([[[1.5, 1], [1, 1]]]))),
         ("weights", lambda: Scenario("a", "", [[1, 1]], [[1, 1]])),
         ("validators", lambda: Scenario("a", "", [[1, 1]], matrix(1), validators=["one"])),
         ("base", lambda: Scenario("a", "", [[1, 1]], matrix(1), base=2)),
@@ -491,7 +491,7 @@ def matrix(epochs: int = 2) -> Any:
         ("spread", lambda: scenario("noise, 2 servers", spread=[-1, 1, 1])),
         ("cases", lambda: scenarios([])),
         ("cases", lambda: scenarios([1, 1])),
-        ("cases", lambda: scenarios("kappa first")),  # type: ignore[arg-type]
+        ("cases", lambda: scenarios("kappa first")),
         ("cases", lambda: scenarios(["nobody"])),
         ("rules", lambda: scenarios([1], rules={})),
         ("rules", lambda: scenarios([1], rules={"a": 3})),  # type: ignore[dict-item]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -447,7 +447,7 @@ def _sent(table: object, epochs: int) -> AnyArray:
         if not has_items(value) or isinstance(value, Mapping):
             what = "a table of matrices, a matrix, or a function of the epoch"
             raise InputError("weights", f"expected {what}, got {type(value).__name__}", index or None)
-        return list(value)  # type: ignore[call-overload]
+        return list(cast("Iterable[Any]", value))
 
     matrices = items(table, ())
     if matrices and has_items(matrices[0]) and all(not has_items(item) for item in items(matrices[0], (0,))):

@@ -528,7 +528,8 @@ class _Inputs:
     def dense(self, stored: Sequence[SparseRows]) -> AnyArray:
         """uint16[epochs, validators, servers]; only validators have bonds, and only on servers."""
         epochs, validators, _ = self.made.weights.shape
-        counts = np.diff(np.stack([rows.indptr for rows in stored]).astype(np.int64), axis=1)
+        starts = np.stack([rows.indptr for rows in stored]).astype(np.int64)
+        counts = starts[:, 1:] - starts[:, :-1]
         of = np.repeat(np.arange(counts.size), counts.reshape(-1))  # epoch · n + row
         out = np.zeros((epochs, self.made.n, self.made.n), np.uint16)
         out[of // self.made.n, of % self.made.n, np.concatenate([rows.uid for rows in stored])] = np.concatenate(
