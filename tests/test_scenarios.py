@@ -361,6 +361,11 @@ def test_summary(whole: Scenarios) -> None:
     assert summary["dividends_per_1000"][at] == pytest.approx(paid[:, 1].sum() / 10**14 * 1000)
     assert summary["of_all"][at] == pytest.approx(paid.sum() / 10**15 * 1000)
     assert summary["validator"][at] == "small, first"
+    brief = whole.brief()
+    assert len(brief) == 22 * 3
+    assert [row["penalty 0.5"] for row in brief.rows()] == summary["ratio"].reshape(-1, 4)[:, 1].tolist()
+    said = " +".join(f"{ratio:.3f}" for ratio in summary["ratio"][at : at + 4])
+    assert re.search(f"kappa second +small, first +Yuma 2 +{said}\n", str(whole))
     # the stake of the third is gone from epoch 6 on: nothing to compare with there, and nothing that fails
     merged = scenarios([replace(scenario("stakes merge"), base=2)], penalties=[0])
     assert np.isfinite(merged.summary()["ratio"]).all()

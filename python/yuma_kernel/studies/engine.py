@@ -52,6 +52,7 @@ def run(
     folder: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     label: str = "",
+    threads: bool = True,
 ) -> list[Arrays]:
     """What `compute` gives for every chunk, in their order.
 
@@ -64,6 +65,7 @@ def run(
         progress: True for a bar (extra `studies`), or called with the number of chunks that are there and of all; what it
             raises ends the run, and the folder keeps what was finished.
         label: what the bar says; else what the module of `compute` is called.
+        threads: whether threads help without an executor; not where chunks are many small calls, which hold the GIL.
 
     Raises:
         InputError: `folder` is of another study. ImportError: a bar without tqdm. What `compute` raises.
@@ -85,7 +87,7 @@ def run(
 
         if done:
             report(done)
-        workers = min(thread_count(None), len(left))
+        workers = min(thread_count(None) if threads else 1, len(left))
         if executor is not None:
             _spread(compute, chunks, left, executor, finished)
         elif workers > 1:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from yuma_kernel.extras import extra
-from yuma_kernel.studies.engine import Progress
+from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.scenario_inputs import Scenario
 from yuma_kernel.studies.scenario_table import Line, Scenarios, What, part
 from yuma_kernel.units import RAO
@@ -52,10 +52,10 @@ def _page(study: Scenarios, progress: Progress | None) -> Iterator[str]:
     yield "<nav>" + "<br>".join(f'<a href="#s{k}">{k + 1}. {escape(s.name)}</a>' for k, s in enumerate(made)) + "</nav>\n"
     yield from _overview(study)
     sheet = _Sheet()
-    for k, each in enumerate(made):
-        yield from _section(study, sheet, k, each)
-        if progress is not None:
-            progress(k + 1, len(made))
+    with reporting(progress, len(made), "report") as report:
+        for k, each in enumerate(made):
+            yield from _section(study, sheet, k, each)
+            report(k + 1)
     about = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
         for name, value in study.provenance.items()

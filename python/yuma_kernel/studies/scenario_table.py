@@ -23,6 +23,7 @@ from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.runtime_changes import under
 from yuma_kernel.studies.scenario_inputs import BondReset, Registration, Scenario
+from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.units import RAO
 
@@ -161,6 +162,19 @@ class Scenarios(Study):
                         column.append(cell)
         return {name: np.array(column) for name, column in rows.items()}
 
+    def brief(self) -> Table:
+        """By scenario and rules, the ratio of `summary` under each penalty."""
+        summary = self.summary()
+        every = len(self.penalties)
+        columns: dict[str, list[Any]] = {name: summary[name][::every].tolist() for name in ("scenario", "validator")}
+        columns["rules"] = [self.label(rule) for rule in summary["rules"][::every].tolist()]
+        ratio = summary["ratio"].reshape(-1, every)
+        for k, penalty in enumerate(self.penalties):
+            columns[f"penalty {part(penalty)}"] = [value if np.isfinite(value) else None for value in ratio[:, k].tolist()]
+        people = {name: [f"{v:.3f}" if isinstance(v, float) else v for v in column] for name, column in columns.items()}
+        caption = "what the validator gets for its stake, over what all get for theirs"
+        return Table(columns, people=people, left=("scenario", "validator", "rules"), title=self.title, caption=caption)
+
     def plot(self, ax: Any = None) -> Any:
         """By scenario, and by rules and penalty, what the validator that the scenario is about gets for its stake over what
         all get for theirs, as a heat map; returns the axes."""
@@ -262,7 +276,7 @@ class Scenarios(Study):
 
         Args:
             path: of the file.
-            progress: called with the number of scenarios that are drawn and of all.
+            progress: as for `yuma_kernel.studies.engine.run`, in scenarios that are drawn.
 
         Raises:
             ImportError: matplotlib is not installed.
@@ -342,7 +356,8 @@ def scenarios(
     chunks: list[Chunk] = [
         {"scenario": each.to_dict(), "rules": given, "penalties": known, "emission_rao": amount} for each in made
     ]
-    parts = run(runs, chunks, executor=executor, folder=folder, progress=progress)
+    how: dict[str, Any] = {"executor": executor, "folder": folder, "progress": progress}
+    parts = run(runs, chunks, **how, label="scenarios", threads=False)
     about = {"scenarios": [c["scenario"] for c in chunks], "rules": given, "penalties": known, "emission_rao": amount}
     profiles = {h.profile for h in named.values()}
     return Scenarios(assembled(made, list(named), known, parts, True), provenance(about, profiles=profiles))
