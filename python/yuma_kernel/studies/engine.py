@@ -91,8 +91,8 @@ def run(
         if executor is not None:
             _spread(compute, chunks, left, executor, finished)
         elif workers > 1:
-            with ThreadPoolExecutor(workers, "yuma-kernel-study") as threads:
-                _spread(compute, chunks, left, threads, finished)
+            with ThreadPoolExecutor(workers, "yuma-kernel-study") as pool:
+                _spread(compute, chunks, left, pool, finished)
         else:
             for k in left:
                 finished(k, compute(chunks[k]))
