@@ -55,7 +55,7 @@ class _Memory:
         for name, row in self.unkept.items():
             self.taken[name] = address_of(row)
         self.keep_bonds, self.n = plan.keep_bonds, n
-        self.room = self.workspace_size = 0
+        self.room, self.workspace_size = -1, 0  # no room at all, not even for rows without entries
         self.bonds: dict[str, AnyArray] = {}
         self.workspace: Any = None
 

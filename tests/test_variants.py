@@ -219,6 +219,29 @@ def test_no_previous_consensus_but_an_empty_one(backend: str) -> None:
     assert (caught.value.field, caught.value.index) == ("previous_consensus", 2)
 
 
+def test_previous_consensus_of_any_length(backend: str) -> None:
+    """By an iterator each has its own length: nothing stored yet, shorter and longer than n."""
+    state, _ = CASES[0]
+    h = yk.Hyperparameters(liquid_alpha=True, bonds_penalty=65535)
+    stored = [np.full(size, 9000, np.uint16) for size in (0, 0, state.n - 2, state.n + 5, 1, 1, 0)]
+    expected = [yk.epoch(replace(state, previous_consensus=each), h) for each in stored]
+    held_to(yk.variants(state, h, previous_consensus=iter(stored), backend=backend), expected)
+    assert not np.array_equal(expected[0].bonds.value, expected[2].bonds.value)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_nothing_stored(n: int, backend: str) -> None:
+    """A subnet without a weight and without a bond, as new ones are."""
+    nobody = np.zeros(n, np.uint64)
+    state = yk.SubnetState(
+        yk.SparseRows.empty(n), yk.SparseRows.empty(n), yk.stake_from_rao([5] * n), nobody, nobody, [True] * n, 10
+    )
+    h = yk.Hyperparameters(profile=425)
+    expected = [yk.epoch(state, h, backend="reference")] * 2
+    for options in ({}, {"weights": np.zeros((2, 0, n), np.uint16), "uids": []}, {"bonds": [state.bonds] * 2}):
+        held_to(yk.variants(state, h, count=2, outputs=yk.OUTPUTS, backend=backend, **options), expected)  # type: ignore[arg-type]
+
+
 def test_outputs() -> None:
     state, h = CASES[8]
     whole = yk.variants(state, [h] * 3)
@@ -306,6 +329,8 @@ ENDLESS += [ENDLESS, ENDLESS]
         ({"weights": DENSE[:, :3], "uids": [1, 2]}, "weights", None),
         ({"weights": EMPTY, "uids": [1, 2]}, "uids", None),
         ({"uids": [1, 2]}, "uids", None),
+        ({"weights": [EMPTY] * 3, "uids": [1, 2]}, "uids", None),
+        ({"previous_consensus": np.zeros((2, 65537), np.uint16)}, "previous_consensus", 0),
         ({"weights": FRACTION}, "weights", (2, 4, 1)),
         ({"weights": BEYOND}, "weights", (1, 0, 3)),
         ({"weights": BEYOND[1]}, "weights", (0, 3)),

@@ -17,7 +17,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
-from yuma_kernel.types import Hyperparameters, SubnetState, require_known
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known, stored_consensus
 from yuma_kernel.values import _Value
 
 MAX_VARIANTS: Final = 2**31 - 1
@@ -260,6 +260,12 @@ def _check_stakes(stakes: AnyArray) -> None:
         raise InputError("total_stake", "expected a sum below 2^127, the range of I64F64", at)
 
 
+def _check_length(consensus: AnyArray) -> None:
+    """previous_consensus of several variants, of one length."""
+    if len(consensus):
+        stored_consensus(consensus[0])
+
+
 @dataclass(frozen=True)
 class _Rows:
     """SparseRows or CSR matrices."""
@@ -387,6 +393,11 @@ class _Stack:
         return self.kind.piece(self.values[first : first + count], first, stable=True)
 
 
+def _alike(a: Any, b: Any) -> bool:
+    """Whether what two variants have can stand in one stack: not rows of two kinds, nor arrays of two lengths."""
+    return type(a) is type(b) and getattr(a, "shape", None) == getattr(b, "shape", None)
+
+
 class _Stream:
     """An argument that comes by an iterator: of one variant at a time, or of several.
 
@@ -431,7 +442,7 @@ class _Stream:
                 single = self.kind.own(value)
             except InputError as error:
                 raise type(error)(error.field, error.rule, _front(first + len(singles), error.index)) from None
-            if singles and isinstance(single, SparseRows) != isinstance(singles[0], SparseRows):
+            if singles and not _alike(single, singles[0]):
                 self.pending.append(single)
                 break
             singles.append(single)
@@ -586,7 +597,7 @@ def variants(
         "total_stake": _Arrays("total_stake", np.uint64, (n, 2), _check_stakes),
         **{name: _Arrays(name, np.uint64, (n,)) for name in ("last_update", "block_at_registration", "commit_block")},
         "validator_permit": _Arrays("validator_permit", np.bool_, (n,)),
-        "previous_consensus": _Arrays("previous_consensus", np.uint16, (None,)),
+        "previous_consensus": _Arrays("previous_consensus", np.uint16, (None,), _check_length),
         **{
             name: _Arrays(name, np.uint64, ())
             for name in ("current_block", "last_mechanism_step_block", "last_yuma_step_block", "emission")
@@ -620,7 +631,8 @@ def variants(
             sources[name] = _Stack(kind, value)
         else:
             held[name] = value
-    if uids is not None and (weights is None or hasattr(weights, "indptr")):
+    first = weights[0] if isinstance(weights, (list, tuple)) and weights else weights
+    if uids is not None and (first is None or hasattr(first, "indptr")):
         raise InputError("uids", "expected only with dense weights, whose rows they name")
     if isinstance(held.get("weights"), (np.ndarray, list, tuple)):
         held["weights"] = _held_rows(state, rows_of, kinds["weights"], held["weights"])
