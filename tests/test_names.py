@@ -108,6 +108,31 @@ def test_the_activity_cutoff() -> None:
     assert from_chain({}, missing="default", profile=earlier).activity_cutoff == STORED_CUTOFF_DEFAULT
 
 
+def test_a_cutoff_beside_its_factor() -> None:
+    """They agree, or one is refused; what the caller says stands in place of both."""
+    both = {**STORAGE, "activity_cutoff": 4000}
+    assert from_chain(both) == EXPECTED
+    refused(lambda: from_chain({**both, "activity_cutoff": 4001}), "activity_cutoff", None, "4001, and 4000 by the factor")
+    assert from_chain(both, activity_cutoff=7).activity_cutoff == 7
+    assert from_chain({**both, "ActivityCutoffFactorMilli": 1}, profile=401).activity_cutoff == 4000
+
+
+def test_earlier_profiles_name_what_they_read() -> None:
+    """257 has liquid alpha in Yuma 2 and no threshold; 273 counts the steepness in ones, for which no default is known."""
+    early = {key: value for key, value in STORAGE.items() if key not in ("ActivityCutoffFactorMilli", "AlphaValues")}
+    early |= {"ActivityCutoff": 4000, "Yuma3On": False}
+    assert "alpha_high" in refused(lambda: from_chain(early, profile=257), "alpha_low", None, "not given").rule
+    assert from_chain({**early, "LiquidAlphaOn": False}, profile=257).alpha_low == STORED_DEFAULTS["alpha_low"]
+    bare = {key: value for key, value in early.items() if key not in ("Yuma3On", "StakeThreshold", "AlphaSigmoidSteepness")}
+    bare.pop("CommitRevealWeightsEnabled")
+    assert from_chain({**bare, "AlphaValues": (1, 2)}, profile=257).alpha_low == 1
+    ones = {**bare, "AlphaValues": (1, 2), "Yuma3On": True, "StakeThreshold": 0}
+    refused(lambda: from_chain(ones, profile=273), "alpha_sigmoid_steepness", None, "not given")
+    refused(lambda: from_chain(ones, profile=273, missing="default"), "alpha_sigmoid_steepness", None, "counts ones")
+    assert from_chain({**ones, "AlphaSigmoidSteepness": 10}, profile=273).alpha_sigmoid_steepness == 10
+    assert from_chain({**ones, "LiquidAlphaOn": False}, profile=273, missing="default").liquid_alpha is False
+
+
 def test_no_name_is_both_read_and_unread() -> None:
     assert not NAMES.keys() & UNREAD
 

@@ -67,6 +67,7 @@ def test_one_less_has_it_not_and_more_keeps_it(
         assume(False)
     now = yk.epoch(state, rules, backend="reference").validator_permit
     assert got.permit == tuple(now.tolist())
+    assert got.permit == tuple(lacks == 0 for lacks in got.missing)
     for uid, least in enumerate(got.stake):
         highest = most_of(stakes, uid)
         if least is None:
@@ -125,6 +126,13 @@ def test_equal_after_rounding() -> None:
     assert got.stake[2] is not None
     assert got.stake[0] is not None
     assert large - 2**30 < got.stake[2] < large < got.stake[0] < large + 2**30
+
+
+def test_a_fraction_of_a_rao_is_enough() -> None:
+    """As the weight of TAO leaves one: whole rao are asked for, but nothing is missing where there is a permit."""
+    got = yk.permit_threshold(state_of([10 << 64, (10 << 64) - 1, 1 << 64]), rules(max_allowed_validators=1))
+    assert (got.permit, got.stake[1], got.held[1]) == ((False, True, False), 10, 9)
+    assert got.missing == (1, 0, 9)
 
 
 def test_the_threshold() -> None:

@@ -137,9 +137,19 @@ def test_what_the_changes_do() -> None:
     assert gone.commit_block[1] == 2**64 - 1
     new, _ = moves.apply(state, RULES, CHANGES["new"])
     assert (new.block_at_registration[6], new.last_update[6]) == (1000, 1000)
+    assert moves.apply(subnet(owner_uid=6), RULES, CHANGES["new"])[0].owner_uid is None
+    assert moves.apply(subnet(owner_uid=5), RULES, CHANGES["new"])[0].owner_uid == 5
     assert yk.epoch(new, RULES).incentive[6] == 0
     assert yk.epoch(state, RULES).incentive[6] > 0
     assert moves.apply(state, RULES, CHANGES["kappa"])[1] == replace(RULES, kappa=20000, liquid_alpha=True)
+
+
+def test_rows_are_made_as_clients_make_them() -> None:
+    """Of weights 0.3 and 0.25 the second is sent as 54612, though 54613 is nearer: 65535 is the last factor."""
+    draft = moves.Draft(moves.Known(subnet(), RULES, None))
+    draft.set_dense(0, np.array([0.3, 0.25, *[0.0] * (N - 2)]))
+    uids, values = yk.weights_to_u16({0: 0.3, 1: 0.25})
+    assert draft.weights().to_rows()[0] == list(zip(uids.tolist(), values.tolist(), strict=True)) == [(0, 65535), (1, 54612)]
 
 
 def test_further_epochs(backend: str) -> None:
@@ -221,6 +231,18 @@ def test_progress_and_threads() -> None:
         ({"changes": {"x": moves.set_stake(1, 2**63 - 1)}}, "total_stake"),
         ({"changes": {"x": moves.delayed(moves.drop(1), 2)}}, "epochs"),
         ({"changes": {"x": moves.set_stake(1, 5) + moves.delayed(moves.copy_consensus(1), 2)}}, "epochs"),
+        *(
+            ({"changes": {"x": change}, "epochs": ahead}, "epochs")
+            for ahead in (1, 4)
+            for change in (
+                moves.delayed(moves.copy_consensus(1), 2) + moves.set_weights(2, {5: 1}),
+                moves.delayed(moves.copy_consensus(1), 2) + moves.drop(2),
+                moves.delayed(moves.copy_consensus(1), 2) + moves.hyperparameters(kappa=0),
+                moves.hyperparameters(kappa=0) + moves.delayed(moves.copy_consensus(1), 2),
+                moves.delayed(moves.hyperparameters(kappa=0) + moves.copy_consensus(1), 2),
+                moves.delayed(moves.delayed(moves.copy_consensus(1), 2), 2),
+            )
+        ),
         ({"epochs": 0}, "epochs"),
         ({"emission": -1}, "emission"),
         ({"uids": [N]}, "uids"),

@@ -101,8 +101,8 @@ class Draft:
 
     def set_dense(self, uid: int, dense: AnyArray) -> None:
         """Weights of any scale, float64[n], to the nearest of 65535, ties to even."""
-        largest = dense.max()
-        self.set_row(uid, np.rint(dense * (65535 / largest) if largest > 0 else dense).astype(np.uint16))
+        largest = dense.max()  # weight / largest, times 65535, each step rounded: as `weights_to_u16`
+        self.set_row(uid, np.rint(dense / largest * 65535 if largest > 0 else dense).astype(np.uint16))
 
     def weights(self) -> SparseRows:
         return with_rows(self.state.weights, {uid: sparse(row) for uid, row in self.rows.items()})
@@ -275,7 +275,7 @@ def _toward_consensus(draft: Draft, uid: int, part: float) -> None:
 
 def delayed(change: Change, epochs: int) -> Change:
     """The weights of `change` count from so many epochs on, as those do that are revealed late; until then the old ones do.
-    Nothing but weights can be delayed, and the whole of a change or nothing of it."""
+    Nothing but weights can be delayed, and nothing else can be changed beside them."""
     late = integer("epochs", epochs, 0, 2**31 - 1)
     if not isinstance(change, Change):
         raise InputError("change", f"expected a Change, got {type(change).__name__}")
@@ -283,11 +283,15 @@ def delayed(change: Change, epochs: int) -> Change:
 
 
 def _delayed(draft: Draft, steps: tuple[_Step, ...], late: int) -> None:
-    alone = not draft.rows
     for step in steps:
         step.apply(draft)
-    if not alone or set(draft.arrays) - {"last_update"} or draft.bonds is not None or draft.delay:
-        raise InputError("epochs", "expected a change of weights alone, which nothing comes before")
+    beside = (
+        set(draft.arrays) - {"last_update"}
+        or draft.bonds is not None
+        or draft.hyperparameters is not draft.known.hyperparameters
+    )
+    if beside or draft.delay:
+        raise InputError("epochs", "expected a change of weights alone")
     draft.delay = late
 
 
@@ -320,7 +324,8 @@ def _add_stake(draft: Draft, uid: int, amount: int) -> None:
 
 
 def _cleared(draft: Draft, uid: int) -> None:
-    """Its rows, stake, permit and commit."""
+    """Its rows, stake, permit, commit and ownership."""
+    draft.owner_uid = None if draft.owner_uid == uid else draft.owner_uid
     draft.rows[uid] = _NOTHING
     draft.array("total_stake")[uid] = 0
     draft.array("validator_permit")[uid] = False
@@ -337,9 +342,7 @@ def drop(uid: int) -> Change:
 
 
 def _drop(draft: Draft, uid: int) -> None:
-    own = draft.uid("uid", uid)
-    _cleared(draft, own)
-    draft.owner_uid = None if draft.owner_uid == own else draft.owner_uid
+    _cleared(draft, draft.uid("uid", uid))
 
 
 def add_validator(uid: int, rao: int, weights: object) -> Change:
@@ -353,8 +356,8 @@ def _permit(draft: Draft, uid: int) -> None:
 
 
 def replace_miner(uid: int) -> Change:
-    """Somebody new registers as `uid` in the current block: nothing is left of who was there, and the weights and bonds that
-    others have on it are out by their dates."""
+    """Somebody new registers as `uid` in the current block: nothing is left of who was there, its ownership neither, and the
+    weights and bonds that others have on it are out by their dates. The previous consensus stays as it is stored."""
     own = _uid("uid", uid)
     return _change(f"somebody new registers as uid {own}", (own,), _replace_miner, own)
 
@@ -396,6 +399,8 @@ def drafts(state: SubnetState, rules: Hyperparameters, changes: Mapping[Any, Cha
             draft = Draft(known)
             for step in change.steps:
                 step.apply(draft)
+            if draft.delay and len(change.steps) > 1:
+                raise InputError("epochs", "expected nothing beside a change that is delayed")
             made.append(draft)
     except InputError as error:
         name = list(changes)[len(made)]

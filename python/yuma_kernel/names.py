@@ -64,7 +64,8 @@ STORED_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "max_allowed_validators": 128, "stake_threshold": 0, "tempo": 360, "commit_reveal": True,
     }
 )  # fmt: skip
-"""What an item of the storage is where nothing is stored: Yuma3On is then false, though new subnets have it on."""
+"""What an item of the storage is where nothing is stored, as the metadata of the runtimes 343 and 424 have it: Yuma3On is
+then false, though new subnets have it on."""
 
 FACTOR_DEFAULT: Final = 13889
 """The same for ActivityCutoffFactorMilli."""
@@ -98,6 +99,13 @@ def hyperparameters_from_chain(
     factor = values.pop("activity_cutoff_factor_milli", None)
     stored = values.pop("stored_activity_cutoff", None)
     later = profile >= CUTOFF_BY_FACTOR
+    if later and factor is not None and "activity_cutoff" in values and "activity_cutoff" not in known:
+        made = _cutoff(values.get("tempo", STORED_DEFAULTS["tempo"]), factor)
+        if integer("activity_cutoff", values["activity_cutoff"], 0, U64_MAX) != made:
+            raise InputError(
+                "activity_cutoff",
+                f"{shown(values['activity_cutoff'])}, and {made} by the factor and the tempo: expected one value",
+            )
     guessed = [name for name in STORED_DEFAULTS if name not in values and _is_read(name, values, profile)]
     if "activity_cutoff" not in values and (factor if later else stored) is None:
         if later and stored is not None:
@@ -110,15 +118,22 @@ def hyperparameters_from_chain(
         named = ", ".join(f"{name} ({defaults[name]})" for name in guessed)
         rule = "not given, and the epoch reads it: name it as an argument, or let missing='default' take what the chain has"
         raise InputError(guessed[0], f"{rule} where nothing is stored. All that are missing: {named}")
+    if "alpha_sigmoid_steepness" in guessed and PROFILES[profile].steepness == "ones":
+        rule = f"expected to be given: in profile {profile} it counts ones, and no default of it is known"
+        raise InputError("alpha_sigmoid_steepness", rule)
     values = {**STORED_DEFAULTS, **values}
     if "activity_cutoff" not in values:
         if later:
-            tempo = integer("tempo", values["tempo"], 0, U64_MAX)
-            milli = integer("ActivityCutoffFactorMilli", FACTOR_DEFAULT if factor is None else factor, 0, 2**32 - 1)
-            values["activity_cutoff"] = max(1, milli * tempo // 1000)
+            values["activity_cutoff"] = _cutoff(values["tempo"], FACTOR_DEFAULT if factor is None else factor)
         else:
             values["activity_cutoff"] = STORED_CUTOFF_DEFAULT if stored is None else stored
     return cls(**values, profile=profile)
+
+
+def _cutoff(tempo: object, factor: object) -> int:
+    """Since runtime 423: blocks, of the tempo and ActivityCutoffFactorMilli."""
+    milli = integer("ActivityCutoffFactorMilli", factor, 0, 2**32 - 1)
+    return max(1, milli * integer("tempo", tempo, 0, U64_MAX) // 1000)
 
 
 def _by_field(given: object) -> dict[str, tuple[str, Any]]:
@@ -178,10 +193,19 @@ _LIQUID: Final[Callable[[str], bool]] = frozenset(
 ).__contains__
 
 
+_OF_RULE: Final = {"yuma3": "yuma3", "stake_threshold": "stake_threshold", "commit_reveal": "commit_mask"}
+"""What some profiles do not read at all, by the rule that says so."""
+
+
 def _is_read(name: str, values: Mapping[str, Any], profile: int) -> bool:
     """Whether the epoch reads it where the values are these."""
+    rules = PROFILES[profile]
+    if name in _OF_RULE:
+        return bool(getattr(rules, _OF_RULE[name]))
     if not _LIQUID(name):
         return True
-    if not values.get("liquid_alpha", True) or not values.get("yuma3", True):
+    if not values.get("liquid_alpha", True) or (rules.yuma3 and not values.get("yuma3", True)):
         return False
-    return name != "liquid_alpha_consensus_mode" or PROFILES[profile].liquid_alpha == "selected"
+    if name == "alpha_sigmoid_steepness":
+        return rules.steepness != "unread"
+    return name != "liquid_alpha_consensus_mode" or rules.liquid_alpha == "selected"

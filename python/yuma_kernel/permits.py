@@ -22,7 +22,7 @@ class PermitThreshold:
     Attributes:
         uids: the uids that were asked for.
         stake: rao, whole, for each of them: the least total stake with which it has a permit, everybody else's as it is; it
-            has one with any more, and with less it has none. None where no stake buys one.
+            has one with any more, and with a rao less it has none. None where no stake buys one.
         held: rao, floored: the total stake that it has.
         permit: bool, whether it has a permit with what it holds.
         max_allowed_validators: how many may have one, the owner apart.
@@ -38,9 +38,13 @@ class PermitThreshold:
 
     @property
     def missing(self) -> tuple[int | None, ...]:
-        """rao that each uid lacks: 0 where it has enough, None where no stake is enough."""
+        """rao that each uid lacks: 0 where it has enough, None where no stake is enough.
+
+        A fraction of a rao, which the weight of TAO leaves in a stake, may be what gives a permit: then nothing is missing,
+        though what is held comes to one whole rao less than the least."""
         return tuple(
-            None if least is None else max(0, least - have) for least, have in zip(self.stake, self.held, strict=True)
+            None if least is None else 0 if has else least - have
+            for least, have, has in zip(self.stake, self.held, self.permit, strict=True)
         )
 
     def of(self, uid: int) -> int | None:

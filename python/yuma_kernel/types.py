@@ -316,10 +316,11 @@ class Hyperparameters(_Held):
                 Settings that the epoch does not read are left aside, names that are none refused. `alpha_sigmoid_steepness`
                 may be the whole float that SDKs make of the stored hundredths; `AlphaValues` is (low, high);
                 `activity_cutoff` is taken as it is; since runtime 423 the chain makes it of `ActivityCutoffFactorMilli` and
-                the tempo, and so is it made here.
+                the tempo, and so is it made here; where both are there, they have to agree.
             profile: the runtime's arithmetic, as for the constructor.
             missing: "refuse" names what the epoch reads and the mapping lacks; SDKs lack bonds_penalty and stake_threshold.
-                "default" takes what the chain has where nothing is stored: Yuma 3 is then off.
+                "default" takes what the chain has where nothing is stored, by the metadata of the runtimes 343 to 424: Yuma
+                3 is then off.
             known: hyperparameters under the names of this class, in place of what the mapping has.
 
         Raises:
