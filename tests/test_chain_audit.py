@@ -167,6 +167,13 @@ def test_ranges_that_are_none(given: Any) -> None:
         CHAIN.audit(hundred().node.rpc, NETUID, range=given)
 
 
+@pytest.mark.parametrize("given", [5, "7", [1.5], [-1], None, [[1]]])
+def test_blocks_to_skip_that_are_none(given: Any) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        CHAIN.audit(hundred().node.rpc, NETUID, range=3, skip=given)
+    assert caught.value.field == "skip"
+
+
 def test_real_series(shared_data: Path) -> None:
     """100 consecutive epochs of subnet 31, with what the chain's own code stored."""
     with np.load(shared_data / "sn31_series.npz") as series:

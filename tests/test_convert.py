@@ -112,7 +112,7 @@ def test_floats() -> None:
             **FULL,
             "weights": [[(3, 3.0), (2, 1)], {}, [], []],
             "bonds": [[0, 0, 0.5, 1], [0, 0, 1 / 3, 0], [0] * 4, [0] * 4],
-            "stake": [1.000000001, 0.1, 0, 5],
+            "stake": [1.000000001, 0.1, "0e-999999999", "5." + 40 * "0"],
             "previous_consensus": [0, 1, 0.5],
             "emission": 41.5,
         },
@@ -169,6 +169,14 @@ def test_what_is_assumed_is_named() -> None:
         ({"stake": [0.0000000001, 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake"),
         ({"stake": ["x", 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake"),
         ({"stake": [float("nan"), 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake"),
+        ({"weights": [[1.0, 2.0], [3.0]], "bonds": DENSE}, "float", "weights"),
+        ({"weights": [[([1], 2.0)], [], [], []], "bonds": DENSE}, "float", "weights"),
+        ({"weights": [[(None, 2.0)], [], [], []], "bonds": DENSE}, "float", "weights"),
+        ({"bonds": [[1.0], [0.5, 1.0], [], []]}, "float", "bonds"),
+        *(
+            ({"stake": [amount, 0, 0, 0], "bonds": [[0.0] * 4] * 4}, "float", "stake")
+            for amount in ("1e999999", "-1e999999", "1e-999999999", "1." + 30 * "0" + "1", "20e9", "inf", True)
+        ),
         ({"netuid": -1}, "chain", "netuid"),
         ({"meta": [1]}, "chain", "meta"),
         ({}, "floats", "units"),
@@ -291,6 +299,14 @@ def test_broken_files(name: str, content: bytes, tmp_path: Path, capsys: pytest.
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith(f"yuma-kernel: error: {tmp_path / name}")
+
+
+def test_a_field_twice_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "fields.json"
+    for text in ('{"kappa": 1, "tempo": 2, "kappa": 3}', '{"hyperparameters": {"kappa": 1, "kappa": 1}}'):
+        path.write_text(text)
+        with pytest.raises(yk.InputError, match="'kappa' stands twice"):
+            read_fields([str(path)])
 
 
 def test_a_field_in_two_files(tmp_path: Path) -> None:

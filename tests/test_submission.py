@@ -71,7 +71,7 @@ BREAKS: dict[str, dict[str, Any]] = {
     "CommitRevealEnabled": {"where": subnet(commit_reveal=True)},
     "CanNotSetRootNetworkWeights": {"netuid": 0},
     "WeightVecNotEqualSize": {"weights": ([1, 2], [30, 60, 90])},
-    "MechanismDoesNotExist": {"mechanism": 1},
+    "MechanismDoesNotExist": {"mechanism_count": 0},
     "UidsLengthExceedUidsInSubNet": {"weights": ([1, 2, 3, 0, 1], [1] * 5)},
     "HotKeyNotRegisteredInSubNet": {"sender": None},
     "NotEnoughStakeToSetWeights": {"sender": 2},
@@ -249,11 +249,23 @@ def test_what_the_call_does_not_say_is_not_known(name: str, call: str, error: st
     assert (got.not_known, got.verdict) == ((error,), "not known")
 
 
+def test_a_snapshot_of_another_mechanism() -> None:
+    """It does not say when weights of the one that is called were set last, early or late as the call may be."""
+    where = subnet(mechanisms=2)
+    for block in (899, 950, 1500):
+        got = ask(where, mechanism=1, block=block)
+        assert (got.not_known, got.errors, got.next_block) == (("SettingWeightsTooFast",), (), None)
+        assert "last_update of mechanism 1" in str(got)
+    assert ask(where, mechanism=0, block=999).errors == ("SettingWeightsTooFast",)
+    assert ask(where, mechanism=1, sender=None).errors == ("HotKeyNotRegisteredInSubNet",)
+
+
 def test_mechanisms_that_are_not_known() -> None:
     lacking = dataclasses.replace(subnet(), meta={k: v for k, v in META.items() if k != "mechanisms"})
     assert ask(lacking).verdict == "accepted"  # every subnet has mechanism 0
-    assert ask(lacking, mechanism=1).not_known == ("MechanismDoesNotExist",)
-    assert ask(lacking, mechanism=1, mechanism_count=2).verdict == "accepted"
+    of_one = dataclasses.replace(lacking, meta={**lacking.meta, "mechanism": 1})
+    assert ask(of_one).not_known == ("MechanismDoesNotExist",)
+    assert ask(of_one, mechanism_count=2).verdict == "accepted"
     assert ask(subnet(mechanism=1)).errors == ("MechanismDoesNotExist",)
 
 

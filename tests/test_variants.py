@@ -239,7 +239,7 @@ def test_nothing_stored(n: int, backend: str) -> None:
     h = yk.Hyperparameters(profile=425)
     expected = [yk.epoch(state, h, backend="reference")] * 2
     for options in ({}, {"weights": np.zeros((2, 0, n), np.uint16), "uids": []}, {"bonds": [state.bonds] * 2}):
-        held_to(yk.variants(state, h, count=2, outputs=yk.OUTPUTS, backend=backend, **options), expected)  # type: ignore[arg-type]
+        held_to(yk.variants(state, h, count=2, outputs=yk.OUTPUTS, backend=backend, **options), expected)
 
 
 def test_outputs() -> None:

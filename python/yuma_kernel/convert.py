@@ -217,7 +217,10 @@ def _float_rows(name: str, value: object) -> list[list[tuple[Any, Any]]]:
     rows = _pairs(name, value)
     if rows is not None:
         return rows
-    dense = np.asarray(value)
+    try:
+        dense = np.asarray(value)
+    except (TypeError, ValueError) as error:  # rows of several lengths
+        raise InputError(name, f"expected a square matrix of numbers ({error})") from None
     if dense.ndim != 2 or dense.shape[0] != dense.shape[1] or dense.dtype.kind not in "iuf":
         raise InputError(name, f"expected a square matrix of numbers, got {dense.dtype} of shape {list(dense.shape)}")
     return [[(uid, item) for uid, item in enumerate(row) if item != 0] for row in dense.tolist()]
@@ -228,6 +231,9 @@ def _sent_matrix(name: str, value: object) -> SparseRows:
         raise InputError(name, "expected floats: these rows are as stored already")
     rows = []
     for i, row in enumerate(_float_rows(name, value)):
+        strange = [uid for uid, _ in row if not isinstance(uid, (int, float, str, np.number))]
+        if strange:
+            raise InputError(name, f"expected a uid, got {shown(strange[0])}", i)
         try:
             uids, values = weights_to_u16(dict(row))
         except InputError as error:
@@ -266,10 +272,13 @@ def _proportions(name: str, value: object) -> list[int]:
 def _rao(name: str, value: object, at: Any = None) -> int:
     """An amount of alpha as rao: a decimal number exactly, a float as its shortest decimal."""
     try:
-        exact = Decimal(str(_plain(value))) * 10**9
+        amount = Decimal(str(_plain(value)))
     except InvalidOperation:
         raise InputError(name, f"expected an amount of alpha, got {shown(value)}", at) from None
-    if isinstance(value, bool) or not exact.is_finite() or exact != exact.to_integral_value() or not 0 <= exact <= U64_MAX:
+    # of any size and number of digits, which arithmetic of decimals would round or refuse
+    bounded = not isinstance(value, bool) and amount.is_finite() and (not amount or -10 < amount.adjusted() < 12)
+    exact = Fraction(amount or 0) * 10**9 if bounded else Fraction(-1)
+    if exact.denominator != 1 or not 0 <= exact <= U64_MAX:
         raise InputError(name, f"expected an amount of alpha to the rao (9 decimals), got {shown(value)}", at)
     return int(exact)
 
@@ -326,12 +335,21 @@ def read_fields(paths: list[str]) -> dict[str, Any]:
 
 def _from_json(path: str, content: bytes, _: str) -> dict[str, Any]:
     try:
-        document = json.loads(content)
+        document = json.loads(content, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise InputError(path, f"expected JSON: {error}") from None
     if not isinstance(document, dict):
         raise InputError(path, f"expected a JSON object, got {type(document).__name__}")
     return document
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands twice, JSON's reader would keep the last and say nothing."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{shown(next(name for name in names if names.count(name) > 1))} stands twice")
+    return found
 
 
 def _from_npz(path: str, content: bytes, _: str) -> dict[str, Any]:

@@ -168,6 +168,12 @@ class _Case:
     commit_reveal_version: int | None
     call_commit_reveal_version: int | None
     unrevealed_commits: int | None
+    other_mechanism: bool  # than that of the state, whose last_update is of one mechanism
+
+    @property
+    def last_update(self) -> int | None:
+        """The sender's; None for one without a uid, and where it is not known."""
+        return None if self.sender is None or self.other_mechanism else int(self.state.last_update[self.sender])
 
     @property
     def lone_self(self) -> bool:
@@ -244,21 +250,22 @@ def _version_key(case: _Case) -> Found:
 
 def _earliest(case: _Case) -> int | None:
     """The first block in which the rate limit admits a call; None where that is not known."""
-    if case.sender is None:
-        return None
-    last = int(case.state.last_update[case.sender])
+    last = case.last_update
     if last == 0:
         return case.block
-    return None if case.weights_set_rate_limit is None else max(case.block, last + case.weights_set_rate_limit)
+    return (
+        None if last is None or case.weights_set_rate_limit is None else max(case.block, last + case.weights_set_rate_limit)
+    )
 
 
 def _rate(case: _Case) -> Found:
     if case.sender is None:
         return _NO_UID
-    earliest = _earliest(case)
+    earliest, last = _earliest(case), case.last_update
+    if last is None:
+        return NOT_KNOWN, f"not known: last_update of mechanism {case.mechanism}, as the snapshot is of another"
     if earliest is None:
         return _missing("weights_set_rate_limit")
-    last = int(case.state.last_update[case.sender])
     if last == 0:
         return "passed", "never updated before"
     why = f"last update in block {last}, rate limit {case.weights_set_rate_limit} blocks, call in block {case.block}"
@@ -381,7 +388,8 @@ def preflight(
         block: the block of the call, not before the sender's last update; where it is not given, `current_block` of the
             state, which is the next block after the state's own.
         netuid: of the subnet; `meta["netuid"]`.
-        mechanism: which the call names; else `meta["mechanism"]`, else 0, which is what a call that names none sets.
+        mechanism: which the call names; else `meta["mechanism"]`, else 0, which is what a call that names none sets. A
+            snapshot of another mechanism does not know when weights of this one were set last.
         mechanism_count: how many the subnet has; `meta["mechanisms"]`.
         version_key: that of the call.
         weights_version_key, weights_set_rate_limit, min_allowed_weights: the subnet's; or in `meta`, under these names.
@@ -415,6 +423,7 @@ def preflight(
             given = meta.get(_IN_META.get(name, name))
         return None if given is None else integer(name, given, 0, high)
 
+    called, held = known("mechanism", mechanism, U16_MAX) or 0, known("mechanism", None, U16_MAX)
     case = _Case(
         state=state,
         hyperparameters=rules,
@@ -423,7 +432,8 @@ def preflight(
         values=values,
         block=state.current_block if block is None else integer("block", block, 0, U64_MAX),
         netuid=known("netuid", netuid, U16_MAX),
-        mechanism=known("mechanism", mechanism, U16_MAX) or 0,
+        mechanism=called,
+        other_mechanism=held is not None and called != held,
         mechanism_count=known("mechanism_count", mechanism_count, U16_MAX),
         version_key=None if version_key is None else integer("version_key", version_key, 0, U64_MAX),
         weights_version_key=known("weights_version_key", weights_version_key, U64_MAX),
@@ -437,7 +447,7 @@ def preflight(
         if unrevealed_commits is None
         else integer("unrevealed_commits", unrevealed_commits, 0, U64_MAX),
     )
-    last = 0 if case.sender is None else int(state.last_update[case.sender])
+    last = case.last_update or 0
     if case.block < last:
         raise InputError("block", f"expected no block before the sender's last update, {last}, got {case.block}")
     at_reveal = _preflight(case, "reveal") if commits and weights is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
-from yuma_kernel.arrays import integer
+from yuma_kernel.arrays import has_items, integer
 from yuma_kernel.chain import audit as audits
 from yuma_kernel.chain import forecast as forecasts
 from yuma_kernel.chain import payouts, schedule
@@ -290,7 +290,9 @@ def audit(
     for name, called in (("progress", progress), ("seen", seen)):
         if called is not None and not callable(called):
             raise InputError(name, f"expected a callable, got {type(called).__name__}")
-    skipped = frozenset(skip)
+    if not has_items(skip):
+        raise InputError("skip", f"expected blocks, got {type(skip).__name__}")
+    skipped = frozenset(integer("skip", number, 0, 2**32 - 1, at) for at, number in enumerate(skip))
     if range is None:
         return _asked(source, _audit_flow(source, netuid, block, profile), timeout, attempts)
     last, first, most = _epochs_of(range, block)
