@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import peer
+import numpy as np
 import pytest
 from shapes import EMISSION, REAL, RULES, SHAPES, VARIANTS, Shape, hyperparameters, real, subnet, using
 
 import yuma_kernel as yk
 from conftest import Measure
+from yuma_kernel.studies import float_epoch, float_inputs
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -30,9 +31,9 @@ def bench_epoch(measure: Measure, variant: str, shape: Shape, rules: str) -> Non
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def bench_peer(measure: Measure, shape: Shape, rules: str) -> None:
     state = subnet(shape)
-    inputs = peer.dense(state)
+    inputs = float_inputs(state, hyperparameters(shape, rules), emission=EMISSION).astype(np.float32)
     measure(
-        lambda: peer.epoch(inputs, RULES[rules]),
+        lambda: float_epoch(inputs),
         weights=state.weights.uid.size,
         what="epoch",
         backend="(numpy floats)",

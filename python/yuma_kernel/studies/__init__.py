@@ -5,6 +5,8 @@ They stand above `yuma_kernel.variants` and `yuma_kernel.simulate`; pictures and
 """
 
 from yuma_kernel.studies.cases import SCENARIOS, library, scenario
+from yuma_kernel.studies.float_check import FloatError, float_error
+from yuma_kernel.studies.floats import FloatInputs, float_epoch, float_inputs
 from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
 from yuma_kernel.studies.result import Study
 from yuma_kernel.studies.retentions import Retention, retention
@@ -14,3 +16,4 @@ from yuma_kernel.studies.scenario_table import Scenarios, scenarios
 
 __all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retention", "runtimes"]
 __all__ += ["BondReset", "Registration", "SCENARIOS", "Scenario", "Scenarios", "library", "scenario", "scenarios"]
+__all__ += ["FloatError", "FloatInputs", "float_epoch", "float_error", "float_inputs"]
