@@ -66,6 +66,13 @@ def test_links_within_the_repository(document: Path) -> None:
             assert (document.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("index", ["README.md", "docs/index.md"])
+def test_every_page_is_linked(index: str) -> None:
+    """From README and from the index, which say what each is for."""
+    linked = set(re.findall(r"\]\((?:docs/)?([\w-]+\.md)\)", (ROOT / index).read_text(encoding="utf-8")))
+    assert {path.name for path in DOCUMENTS} - linked <= {"README.md", Path(index).name}
+
+
 @pytest.mark.parametrize("name", ["what_if", "audit"])
 def test_examples(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [name])
