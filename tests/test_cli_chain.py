@@ -112,7 +112,9 @@ def test_audit(past: Past, url: str, capsys: pytest.CaptureFixture[str], tmp_pat
     (tmp_path / "s" / f"sn7_block{past.blocks[1]}_mechanism0.npz").unlink()
     (tmp_path / "s" / f"sn7_block{past.blocks[1]}_mechanism1.npz").unlink()
     code, out, err = ask(capsys, *asked, "--last", 3, "--save", tmp_path / "s", "--resume")
-    assert (code, err) == (0, "yuma-kernel: subnet 7: 1 epochs, 0 with differences, 0 not audited\n")
+    left_out = f"2 left out, as {tmp_path / 's'} has them without a difference"
+    assert (code, err) == (0, f"yuma-kernel: subnet 7: 1 epoch, 0 with differences, 0 not audited, {left_out}\n")
+    assert "with differences" not in out  # once is enough
     assert len(list((tmp_path / "s").iterdir())) == 6
     code, out, err = ask(capsys, *asked, "--since", past.blocks[1])
     assert "2 epochs" in err
@@ -120,11 +122,21 @@ def test_audit(past: Past, url: str, capsys: pytest.CaptureFixture[str], tmp_pat
     key = next(key for key in state.values if key.startswith(state.layout.raw(yk.chain.layout.Key("Consensus", (NETUID,)))))
     was = state.values[key]
     state.values[key] = was[:-1] + bytes([was[-1] ^ 1])
-    code, out, err = ask(capsys, *asked, "--block", past.blocks[1], "--json")
-    state.values[key] = was
+    code, out, err = ask(capsys, *asked, "--block", past.blocks[1], "--json", "--save", tmp_path / "s")
     assert code == 1
     (audit,) = json.loads(out)["audits"]
     assert audit["differences"][0]["stage"] == "consensus"
+    # what was found once is not forgotten by who goes on, nor is what is there in part taken for whole
+    (tmp_path / "s" / f"sn7_block{past.blocks[0]}_mechanism1.npz").write_bytes(b"")
+    code, out, err = ask(capsys, *asked, "--last", 3, "--save", tmp_path / "s", "--resume", "--json")
+    state.values[key] = was
+    assert code == 1
+    document = json.loads(out)
+    assert document["skipped"] == [past.blocks[2]]
+    assert [audit["block"] for audit in document["audits"]] == past.blocks[:2]
+    code, out, err = ask(capsys, *asked, "--since", past.blocks[2] + 1)
+    assert code == 2
+    assert "there was no epoch in these blocks" in err
     gone = past.node.states.pop(past.blocks[0] - 1)
     code, out, err = ask(capsys, *asked, "--last", 3)
     past.node.states[past.blocks[0] - 1] = gone

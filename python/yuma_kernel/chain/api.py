@@ -277,7 +277,8 @@ def audit(
             asked one thing at a time.
         progress: called with the number of epochs audited and of all; what it raises ends the work.
         seen: called with each Audit or Failure as it is done, so that what is done outlives work that is stopped; and
-        skip: blocks of epochs of `range` that are not audited again, so that it can be taken up where it was stopped.
+        skip: blocks of epochs of `range` that are not audited again, so that it can be taken up where it was stopped;
+            `Audits.skipped` has those that were met.
 
     Returns:
         An Audit; with `range` Audits, which hold a Failure in the place of an epoch that could not be audited.
@@ -301,8 +302,9 @@ def audit(
     def one(number: int) -> Audit:
         return _asked(source, _audit_flow(source, netuid, number, profile), timeout, attempts)
 
-    blocks = [number for number in blocks if number not in skipped]
-    return audits.each(blocks, one, netuid, threads if isinstance(source, str) else 1, progress, seen)
+    left = [number for number in blocks if number not in skipped]
+    there = [number for number in blocks if number in skipped]
+    return audits.each(left, one, netuid, threads if isinstance(source, str) else 1, progress, seen, there)
 
 
 async def aaudit(

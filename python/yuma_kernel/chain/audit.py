@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -275,7 +275,7 @@ def audit_read(
 ) -> Flow[tuple[Audit, Reading]]:
     """The same, and what was read for it: the state before the block."""
     if block < 1:
-        raise ContentError("there was no epoch yet", request=None, item=f"LastMechansimStepBlock({netuid})")
+        raise ContentError("there was no epoch yet, or there is no such subnet", request=None, item=f"LastMechansimStepBlock({netuid})")
     read = yield from reading(netuid, block - 1, None, layouts, lambda where: _hints(netuid, where))
     notes: list[str] = []
     migrated = yield from _migrated(read, layouts)
@@ -421,7 +421,7 @@ def _held(
             want = _patched(seen.array("ConsensusByMechanism", netuid + NETUID_STEP * mechanism, n), own.consensus, replaced)
             _append(differences, _array_difference(f"consensus stored of mechanism {mechanism}", want, own.consensus))
     kept_snapshots = tuple(
-        replace(snapshot, emission=part, expected=want or None, meta=_meta(snapshot, best, span, revealed, notes))
+        replace(snapshot, emission=part, expected=want or None, meta=_meta(snapshot, best, span, revealed, differences, notes))
         for snapshot, part, want in zip(given, parts, expected, strict=True)
     )
     return Audit(
@@ -462,15 +462,20 @@ def _of_mechanism(
 
 
 def _meta(
-    snapshot: Snapshot, best: int, span: tuple[int, int] | None, revealed: tuple[int, ...], notes: Sequence[str]
+    snapshot: Snapshot,
+    best: int,
+    span: tuple[int, int] | None,
+    revealed: tuple[int, ...],
+    differences: Sequence[Difference],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
     known = (
         "recovered from what the epoch stored"
         if span is not None
         else "an estimate: what was pending and the block's own share"
     )
-    meta = dict(snapshot.meta)
-    return {**meta, "emission": f"{known}, {best} rao for all mechanisms", "revealed": list(revealed), "notes": list(notes)}
+    found = {"revealed": list(revealed), "differences": list(map(str, differences)), "notes": list(notes)}
+    return {**snapshot.meta, "emission": f"{known}, {best} rao for all mechanisms", **found}
 
 
 # -- many -----------------------------------------------------------------------------------------------------------------
@@ -502,10 +507,15 @@ _COLUMNS: Final = {"runtime": "spec_version", "profile": "profile", "emission_ra
 
 
 class Audits(Tabled, Sequence["Audit | Failure"]):
-    """Audits of many epochs, by block; where one could not be audited its failure, so that the others are not lost."""
+    """Audits of many epochs, by block; where one could not be audited its failure, so that the others are not lost.
 
-    def __init__(self, items: Sequence[Audit | Failure]) -> None:
+    Attributes:
+        skipped: the blocks of the epochs that were not to be audited again, ascending.
+    """
+
+    def __init__(self, items: Sequence[Audit | Failure], skipped: Iterable[int] = ()) -> None:
         self._items = tuple(sorted(items, key=lambda item: item.block))
+        self.skipped = tuple(sorted(skipped))
 
     @overload
     def __getitem__(self, at: int) -> Audit | Failure: ...
@@ -549,13 +559,16 @@ class Audits(Tabled, Sequence["Audit | Failure"]):
     @property
     def verdict(self) -> str:
         """In words."""
-        return f"{len(self)} epochs, {len(self.different)} with differences, {len(self.failures)} not audited"
+        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        skipped = f", {len(self.skipped)} left out" if self.skipped else ""
+        return f"{epochs}, {len(self.different)} with differences, {len(self.failures)} not audited{skipped}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         audits = [item.to_dict() for item in self._items if isinstance(item, Audit)]
         failures = [{"block": item.block, "error": str(item.error)} for item in self.failures]
-        return {"epochs": len(self), "different": len(self.different), "audits": audits, "failures": failures}
+        counts = {"epochs": len(self), "different": len(self.different), "skipped": list(self.skipped)}
+        return {**counts, "audits": audits, "failures": failures}
 
 
 def epochs_before(netuid: int, last: int | None, first: int, most: int, layouts: dict[str, Layout]) -> Flow[list[int]]:
@@ -578,6 +591,7 @@ def each(
     threads: int,
     progress: Callable[[int, int], object] | None,
     seen: Callable[[Audit | Failure], object] | None,
+    skipped: Sequence[int] = (),
 ) -> Audits:
     """The audits of these epochs; what `progress` or `seen` raises ends the work."""
     done: list[Audit | Failure] = []
@@ -598,11 +612,11 @@ def each(
     if threads == 1:  # where the caller is, as a client may want it
         for block in blocks:
             tell(attempt(block))
-        return Audits(done)
+        return Audits(done, skipped)
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="audit")
     try:
         for future in as_completed([pool.submit(attempt, block) for block in blocks]):
             tell(future.result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return Audits(done)
+    return Audits(done, skipped)
