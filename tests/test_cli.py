@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,15 @@ def test_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = [getattr(result, name)[0] for name in ("stake_weight", "validator_trust", "consensus", "incentive", "dividends")]
     assert lines[2].split() == ["0", *map(str, first), str(result.emission[0]), alpha(int(result.emission[0])), "yes"]
     assert lines[4].split()[-1] == "no"
-    assert lines[-1] == f"4 of 5 uids, block 100, emission {U64} rao (18,446,744,073.709551615 alpha)"
+    assert lines[-1] == "proportions are of 65535; --units float: from 0 to 1"
+    assert lines[-2] == f"4 of 5 uids, block 100, emission {U64} rao (18,446,744,073.709551615 alpha)"
+
+
+def test_no_emission_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A snapshot that was read in the middle of a tempo may have none yet: what it pays is no answer."""
+    yk.save(tmp_path / "a", replace(snapshot(), emission=0))
+    assert cli.main(["epoch", str(tmp_path / "a"), "--json"]) == 0
+    assert "no emission to divide" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])

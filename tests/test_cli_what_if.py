@@ -127,3 +127,29 @@ def test_errors(change: str, said: str, path: str, capsys: pytest.CaptureFixture
     assert out == ""
     assert err.startswith(f"yuma-kernel: error: {said}")
     assert err.count("\n") == 1
+
+
+def test_a_table_has_the_uids_that_change_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the changes name nobody; machines get everybody."""
+    pytest.importorskip("rich")
+    n = 30
+    rows = yk.SparseRows.from_rows(
+        [[(j, 100 + j) for j in range(2, n)], [(j, 100 + 3 * j) for j in range(2, n)], *[[]] * (n - 2)]
+    )
+    stake = yk.stake_from_rao([3, 2, *[0] * (n - 2)])
+    permit = [True, True, *[False] * (n - 2)]
+    state = yk.SubnetState(rows, yk.SparseRows.empty(n), stake, [9] * n, [0] * n, permit, 10)
+    file = str(tmp_path / "many.npz")
+    yk.save(file, yk.Snapshot(state, yk.Hyperparameters(), 10**9))
+    shown = run(capsys, file, "kappa=60000", "--output", "incentive").splitlines()
+    answer = yk.what_if(
+        state, yk.Hyperparameters(), moves.hyperparameters(kappa=60000), emission=10**9, outputs=["incentive"]
+    )
+    change = abs(answer.difference("incentive")[0])
+    listed = [int(line.split()[1]) for line in shown if line.startswith(" kappa=60000")]
+    assert len(listed) == 10
+    assert min(change[listed]) >= max(change[[uid for uid in range(n) if uid not in listed]])
+    assert shown[-1] == f"{(change > 0).sum() - 10} more change: --uid or --all shows them"
+    assert len(run(capsys, file, "kappa=60000", "--output", "incentive", "--all").splitlines()) > 2 * n
+    assert len(run(capsys, file, "kappa=60000", "--output", "incentive", "--csv").splitlines()) == 1 + 2 * n
+    assert run(capsys, file, "kappa=32767").splitlines()[-1] == "nobody changes"

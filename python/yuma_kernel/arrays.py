@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel.errors import Index, InputError, shown
-from yuma_kernel.units import UNITS, hint
+from yuma_kernel.units import MADE, UNITS, hint
 
 MAX_UIDS: Final = 32767
 U16_MAX: Final = 2**16 - 1
@@ -239,7 +239,8 @@ def array(name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | Non
     """`value` copied into a frozen array of `dtype` (integer or bool) and `shape`, None standing for any length."""
     source = _source(name, value)[...]  # a view, whose shape and dtype nobody else can set
     if source.ndim != len(shape):
-        raise InputError(name, f"expected {len(shape)} dimension{'s' * (len(shape) > 1)}, got {source.ndim}")
+        made = f"; {MADE[name]}" if name in MADE else ""
+        raise InputError(name, f"expected {len(shape)} dimension{'s' * (len(shape) > 1)}, got {source.ndim}{made}")
     for axis, expected in enumerate(shape):
         if expected is not None and source.shape[axis] != expected:
             what = "length" if len(shape) == 1 else f"length of axis {axis}"

@@ -290,7 +290,8 @@ class Comparison(_Plain):
         people["mostly"] = columns["mostly"]
         headers = {"emission": "emission (alpha)"}
         important = [max(abs(changes["emission"][uid]), 0) for uid in uids]
-        return Table(columns, people, headers, left=("mostly",), title="Changes by uid", important=important)
+        caption = "mostly: the group of inputs that alone changes the emission most" if any(columns["mostly"]) else ""
+        return Table(columns, people, headers, ("mostly",), "Changes by uid", caption, important)
 
     def _mostly(self, uid: int) -> str | None:
         if not self.parts:

@@ -450,6 +450,10 @@ _READERS: Final[Mapping[str, Callable[[str, bytes, str], dict[str, Any]]]] = {
 def setting(text: str) -> tuple[str, Any]:
     """NAME=VALUE as a field of one value."""
     name, equals, value = text.partition("=")
-    if not equals or name not in FIELDS - _BY_UID - {"weights", "bonds", "total_stake", "expected", "meta"}:
-        raise InputError(name or "setting", "expected NAME=VALUE of a hyperparameter or another single value")
+    single = FIELDS - _BY_UID - {"weights", "bonds", "total_stake", "expected", "meta"}
+    if not equals or name not in single:
+        raise InputError(
+            name or "setting",
+            f"expected NAME=VALUE of a hyperparameter or another single value: {', '.join(sorted(single))}",
+        )
     return name, value if value in MODES else None if value == "none" else _number(name, value, None)

@@ -726,13 +726,13 @@ def _sentences(e: Explanation) -> Iterator[str]:
     rule = f"Yuma {3 if e.yuma3 else 2}{', liquid alpha' if e.liquid else ''}"
     yield f"uid {e.uid} of {e.n}, block {e.current_block}, profile {e.profile}, {rule}"
     yield (
-        f"Emission   {alpha(paid.emission)} of {alpha(paid.epoch_emission)}: {alpha(paid.server_emission)} for incentive, "
-        f"{alpha(paid.validator_emission)} for dividends"
+        f"Emission   {alpha(paid.emission)} of {alpha(paid.epoch_emission)} alpha: "
+        f"{alpha(paid.server_emission)} for incentive, {alpha(paid.validator_emission)} for dividends"
         + ("" if paid.basis == "combined" else f"; nobody has either, and it goes by {paid.basis}")
     )
-    counted = "" if s.counted else f"; below the threshold of {alpha(s.threshold)}, so it does not count"
-    shares = f"{proportion(s.stake)} of what counts, {proportion(s.active_stake)} of the active and permitted"
-    yield f"Stake      {_rao(s.total)}: {shares}{counted}"
+    counted = "" if s.counted else f"; below the threshold of {alpha(s.threshold)} alpha, so it does not count"
+    shares = f"stake weight {proportion(s.stake)}, active stake {proportion(s.active_stake)}"
+    yield f"Stake      {_rao(s.total)} alpha: {shares}{counted}"
     left = s.active_until - e.current_block
     activity = f"active for {left} blocks more" if s.active else f"not active for {-left} blocks"
     has = {"stored": "has a permit", "owner": "has the owner's permit", None: "has no permit"}[s.permit_by]
@@ -776,7 +776,7 @@ def _permit_sentence(p: Permit) -> str:
     if p.edge_uid is None or p.margin_total is None:
         return head + tied
     side = "above" if p.margin_total >= 0 else "below"
-    return f"{head}{tied}; {_rao(abs(p.margin_total))} {side} uid {p.edge_uid}"
+    return f"{head}{tied}; {_rao(abs(p.margin_total))} alpha {side} uid {p.edge_uid}"
 
 
 def _support_sentence(s: Support) -> str:

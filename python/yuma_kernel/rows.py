@@ -460,4 +460,6 @@ def stored_rows(name: str, value: object) -> SparseRows:
             return SparseRows.from_csr(value)
         except InputError as error:
             raise error.within(f"{name}.{error.field}") from None
-    raise InputError(name, f"expected SparseRows or a CSR matrix, got {type(value).__name__}")
+    raise InputError(
+        name, f"expected SparseRows or a CSR matrix, got {type(value).__name__}; SparseRows.from_dense takes matrices"
+    )

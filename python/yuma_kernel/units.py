@@ -46,6 +46,10 @@ UNITS: Final[Mapping[str, Unit]] = MappingProxyType(
 """The unit of each field that has one, by its name."""
 
 
+MADE: Final[Mapping[str, str]] = MappingProxyType({"total_stake": "total_stake_bits and stake_from_rao make it"})
+"""What makes a field that nobody has as it is stored."""
+
+
 def hint(name: str, value: Any) -> str:
     """What to add to the refusal of the float `value` for the field `name`: nothing where the field has no unit."""
     unit = UNITS.get(name)

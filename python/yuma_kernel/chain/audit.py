@@ -275,7 +275,9 @@ def audit_read(
 ) -> Flow[tuple[Audit, Reading]]:
     """The same, and what was read for it: the state before the block."""
     if block < 1:
-        raise ContentError("there was no epoch yet, or there is no such subnet", request=None, item=f"LastMechansimStepBlock({netuid})")
+        raise ContentError(
+            "there was no epoch yet, or there is no such subnet", request=None, item=f"LastMechansimStepBlock({netuid})"
+        )
     read = yield from reading(netuid, block - 1, None, layouts, lambda where: _hints(netuid, where))
     notes: list[str] = []
     migrated = yield from _migrated(read, layouts)
@@ -421,7 +423,9 @@ def _held(
             want = _patched(seen.array("ConsensusByMechanism", netuid + NETUID_STEP * mechanism, n), own.consensus, replaced)
             _append(differences, _array_difference(f"consensus stored of mechanism {mechanism}", want, own.consensus))
     kept_snapshots = tuple(
-        replace(snapshot, emission=part, expected=want or None, meta=_meta(snapshot, best, span, revealed, differences, notes))
+        replace(
+            snapshot, emission=part, expected=want or None, meta=_meta(snapshot, best, span, revealed, differences, notes)
+        )
         for snapshot, part, want in zip(given, parts, expected, strict=True)
     )
     return Audit(

@@ -121,7 +121,9 @@ def _raw(source: object) -> _Raw:
         if _has(source, "_substrate") is not None or _has(source, "_client") is not None:
             what = "which is not connected, or of a version whose way to a raw request is not known here"
             raise InputError("source", f"expected an open client, got {type(source).__name__}, {what}")
-    raise InputError("source", f"expected {WHAT}, got {type(source).__name__}")
+    kind = type(source).__name__
+    its_client = ": a metagraph holds rounded floats, give the client that read it" if "metagraph" in kind.lower() else ""
+    raise InputError("source", f"expected {WHAT}, got {kind}{its_client}")
 
 
 def _unwrapped(answer: Any, request: Request) -> Any:

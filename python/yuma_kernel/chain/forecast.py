@@ -112,7 +112,8 @@ class Forecast(Tabled):
             f"{self.emission} rao ({alpha(self.emission)} alpha) by estimate, {sum(self.pending.values())} of it pending"
         )
         weight = (result.server_emission.astype(object) + result.validator_emission.astype(object))[uids].tolist()
-        return Table(columns, headers={"validator_permit": "permit"}, caption=caption, important=weight)
+        headers = {f"{name}_rao": f"{name.replace('_', ' ')} (rao)" for name in _SHOWN if name.endswith("emission")}
+        return Table(columns, headers={**headers, "validator_permit": "permit"}, caption=caption, important=weight)
 
     def table_of_changes(self) -> Table:
         """A row for each thing that can still change it."""

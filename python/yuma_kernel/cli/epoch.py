@@ -65,7 +65,10 @@ def command(
     """Computes the epoch of SNAPSHOT, an .npz file (default: the bundled example), and shows who earns something."""
     loaded = opened(snapshot)
     if check and loaded.expected is None:
-        raise InputError(snapshot or "example", "there is nothing to check against: no expect_* in the snapshot")
+        raise InputError(
+            snapshot or "example",
+            "there is nothing to check against: no expect_* in the snapshot; those that `audit --save` writes have them",
+        )
     if sort == "hotkey" and loaded.hotkeys is None:
         raise InputError(snapshot or "example", "there are no hotkeys in the snapshot to sort by")
     for uid in chosen:
@@ -82,6 +85,8 @@ def command(
     elif sort != "uid":
         values = getattr(result, sort).tolist()
         uids.sort(key=lambda uid: -int(values[uid]))
+    if loaded.emission == 0:
+        note("the snapshot has no emission to divide, so nothing is paid; `forecast` estimates what the next epoch pays")
     table = _table(loaded, result, uids, units)
     emit(form, {**_head(loaded, units), "uids": table.rows()} if form == "json" else {}, table)
     return code
@@ -141,8 +146,9 @@ def _table(snapshot: Snapshot, result: EpochResult, uids: list[int], units: str)
     if snapshot.hotkeys is not None:
         columns["hotkey"] = people["hotkey"] = [snapshot.hotkeys[uid] for uid in uids]
     netuid = f"subnet {snapshot.meta['netuid']}, " if type(snapshot.meta.get("netuid")) is int else ""
+    of = "\nproportions are of 65535; --units float: from 0 to 1" if units == "chain" and uids else ""
     caption = (
         f"{netuid}{len(uids)} of {snapshot.state.n} uids, block {snapshot.state.current_block}, "
-        f"emission {snapshot.emission} rao ({alpha(snapshot.emission)} alpha)"
+        f"emission {snapshot.emission} rao ({alpha(snapshot.emission)} alpha){of}"
     )
     return Table(columns, people, _HEADERS, caption=caption)

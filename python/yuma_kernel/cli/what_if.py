@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import click
+import numpy as np
 
 from yuma_kernel import moves
 from yuma_kernel.cli.epoch import opened, parse_uids
@@ -15,8 +17,9 @@ from yuma_kernel.cli.weights import of_any_scale
 from yuma_kernel.convert import setting
 from yuma_kernel.epoch import BACKENDS, DEFAULT_BACKEND
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.prospects import DEFAULT, what_if
+from yuma_kernel.prospects import DEFAULT, WhatIf, what_if
 from yuma_kernel.results import STACKED
+from yuma_kernel.tables import SHOWN, Table
 
 _EPILOG: Final = """\
 \b
@@ -80,8 +83,9 @@ _KINDS: Final[Mapping[str, tuple[Callable[..., moves.Change], tuple[Callable[[st
     callback=parse_uids,
     multiple=True,
     metavar="UID[,UID...]",
-    help="Show these (default: those that the changes name, or all).",
+    help=f"Show these (default: those that the changes name, or the {SHOWN} that change most; JSON and CSV: all).",
 )
+@click.option("--all", "everybody", is_flag=True, help="Show every uid.")
 @click.option("--output", "outputs", type=click.Choice(STACKED), multiple=True, help=f"Default: {', '.join(DEFAULT)}.")
 @formats
 @click.option("--backend", type=click.Choice(tuple(BACKENDS)), default=DEFAULT_BACKEND, help=f"Default: {DEFAULT_BACKEND}.")
@@ -90,6 +94,7 @@ def command(
     changes: tuple[str, ...],
     epochs: int,
     chosen: tuple[int, ...],
+    everybody: bool,
     outputs: tuple[str, ...],
     form: str,
     backend: str,
@@ -105,12 +110,28 @@ def command(
             asked,
             epochs=epochs,
             emission=loaded.emission,
-            uids=chosen or None,
+            uids=chosen or (range(loaded.state.n) if everybody else None),
             outputs=outputs or DEFAULT,
             progress=done,
             backend=backend,
         )
-    emit(form, answer.to_dict, answer.table())
+    table = answer.table()
+    if form == "table" and not everybody and not chosen and len(answer.uids) > SHOWN:
+        table = _most(answer)
+    emit(form, answer.to_dict, table)
+
+
+def _most(answer: WhatIf) -> Table:
+    """The rows of the uids of which most changes: of each output the change is taken as a part of its largest."""
+    changed = np.zeros(answer.n)
+    for output in answer.then:
+        most = np.abs(answer.difference(output)).max(axis=0).astype(float)
+        changed += most / max(1.0, float(most.max()))
+    order = np.argsort(-changed, kind="stable")[:SHOWN]
+    uids = sorted(int(uid) for uid in order if changed[uid])
+    more = int(np.count_nonzero(changed)) - len(uids)
+    caption = f"{more} more change: --uid or --all shows them" if more else "nobody else changes"
+    return replace(answer.table(uids), caption=caption if uids else "nobody changes")
 
 
 def _change(text: str) -> moves.Change:
