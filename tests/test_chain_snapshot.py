@@ -488,6 +488,11 @@ def test_arguments(call: Callable[[], Any], field: str) -> None:
     assert caught.value.field == field
 
 
+def test_a_metagraph_is_told_from_a_client() -> None:
+    with pytest.raises(yk.InputError, match="got Metagraph: a metagraph holds rounded floats, give the client"):
+        CHAIN.snapshot(type("Metagraph", (), {})(), 7)
+
+
 def test_an_awaited_client_in_a_blocking_call(node: Node) -> None:
     async def awaited(method: str, params: list[Any]) -> Any:
         return node.rpc(method, params)

@@ -213,7 +213,7 @@ def test_integer_is_the_same_number_or_refused(value: float) -> None:
     [
         ({"weights": WEIGHTS}, "weights", None, "SparseRows or a CSR matrix, got list"),
         ({"bonds": yk.SparseRows.empty(2)}, "bonds", None, "3 rows, as weights have, got 2"),
-        ({"total_stake": [1, 2, 3]}, "total_stake", None, "2 dimensions, got 1; total_stake_bits and stake_from_rao make it"),
+        ({"total_stake": [1, 2, 3]}, "total_stake", None, "got 1; total_stake_bits and stake_from_rao make it"),
         ({"total_stake": [[1, 2]] * 2}, "total_stake", None, "length of axis 0 3, got 2"),
         ({"total_stake": [[1, 2, 3]] * 3}, "total_stake", None, "length of axis 1 2, got 3"),
         ({"total_stake": [[0, 0], [0, 2**63], [0, 0]]}, "total_stake", 1, "negative"),
