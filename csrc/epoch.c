@@ -5,7 +5,7 @@
 #include "vector.h"
 
 size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds) {
-    uint64_t size = (uint64_t)40 * weights + (uint64_t)40 * bonds + (uint64_t)216 * n + 1024;
+    uint64_t size = (uint64_t)40 * weights + (uint64_t)40 * bonds + (uint64_t)480 * n + 4096;
     return size > SIZE_MAX ? SIZE_MAX : (size_t)size;
 }
 

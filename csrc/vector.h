@@ -1,12 +1,12 @@
 /* Sections 4 to 7 of the law with vector instructions; internal.
  *
- * vector.c lays the matrices out and speaks no instruction set; vector_path.h has the arithmetic, written once over the
+ * vector.c chooses a layout, by counts alone, and the instruction set; vector_full.c and vector_sparse.c lay the matrices out and
+ * speak no instruction set. vector_path.h has the arithmetic, by sections of the law in files of their own, written once over the
  * primitives of an instruction set and compiled once for each by vector_avx2.c, vector_avx512.c and vector_neon.c.
  *
- * Columns stand in slices of SLICE. A slot is a place of a matrix: (d, lane) is slot d of a column of the slice. In a full
- * layout slot d is of row d in every column, and absent entries are zeros; in a ragged one a column has a slot for each row
- * that has a weight or a bond there, in the order of the rows, then zeros up to the depth of its slice, as of one more row
- * that has no stake.
+ * In a full layout columns stand in slices of SLICE. A slot is a place of a matrix: (d, lane) is slot d of a column of the slice,
+ * of row d in every column, and absent entries are zeros. In a sparse layout rows stand one after the other, each with an entry
+ * where it has a weight or a bond, and what is known by column is looked up; for the median alone scores stand by column.
  *
  * Numbers are integers in doubles: proportions, up to 2^32, and their sums, below 2^47. The rounding mode is downward while
  * a path runs, which makes a floor of what a fused multiply-add does not represent: docs/numerics.md says why that is
@@ -37,28 +37,52 @@ enum {
 
 typedef struct {
     uint32_t depth;
-    const uint16_t *rows;    /* [depth][SLICE]; null in a full layout */
     uint32_t *weights;       /* [depth][SLICE] */
     uint16_t *bonds;         /* [depth][SLICE] as stored, outdated ones 0; the bonds to store when `bonds` is done */
     uint16_t *kept;          /* [depth], bit lane: whether the bond to store stands in the row; 0 at first */
     const uint16_t *present; /* [depth][SLICE] 2^16 - 1 where a weight stands, zeros included, else 0; null unless liquid */
 } vector_slice;
 
+/* What is known of a column. */
 typedef struct {
-    uint32_t rows; /* tables by row have one more entry, of zeros, for the slots of no row */
+    double first, second;
+} vector_pair;
+
+/* Of an entry: a weight stands there, zeros included; the merge walk of the liquid EMA does not see it, or the bond. */
+enum { MARK_WEIGHT = 1, MARK_WEIGHT_UNSEEN = 2, MARK_BOND_UNSEEN = 4 };
+
+/* A sparse layout. A row has a multiple of SLICE entries; after its last one they are 0, of the SLICE columns after the subnet's. */
+typedef struct {
+    uint32_t rows;
+    const uint32_t *begin; /* [rows + 1], multiples of SLICE */
+    const uint32_t *count; /* [rows], entries that are some */
+    const uint16_t *uid;   /* by entry, as all that follows: the column, once in a row */
+    uint32_t *weights;
+    uint16_t *bonds;       /* as in a slice */
+    const uint16_t *marks; /* null unless liquid */
+    uint16_t *kept;        /* [begin[rows] / SLICE], bit entry % SLICE: whether the bond to store stands in the row; 0 at first */
+    double *average;       /* ema_bonds; of the liquid EMA their distances before, which are 0 for ALPHAS entries after the last */
+    vector_pair *limit;    /* by column, as all that follows: consensus; what liquid alpha measures against */
+    vector_pair *sums;     /* rank, then incentive / 2^32; the sum of ema_bonds, of Yuma 2 of the stored bonds. 0 at first */
+    vector_pair *totals;   /* of Yuma 2: the sum of ema_bonds; the largest. 0 at first */
+    vector_pair *bought;   /* of Yuma 2 without a full penalty: the sum of new bonds. 0 at first */
+    double *trust, *dividends; /* [rows] */
+} vector_rows;
+
+typedef struct {
+    uint32_t rows;
     /* section 5, of the second normalization */
     uint32_t validators;         /* with a stake, whether or not they have a row here */
     const uint16_t *scorer;      /* [scorers]: the rows of those that have */
     uint32_t scorers;
-    const uint32_t *scorer_stake; /* [scorers], theirs */
-    const uint32_t *score_stake; /* [rows + 1], 0 for no validator; of a lone one any number above 0 */
+    const uint32_t *scorer_stake; /* [scorers], theirs; of a lone one any number above 0 */
     uint32_t absent;             /* the stake of validators without a row here */
     uint32_t total;              /* of all validators, modulo 2^32 */
     uint32_t minority;           /* where `extreme` is 0 */
     int extreme;                 /* -1: the minority is negative, every column's lowest score; 1: no stake passes it, the highest */
     /* sections 6 and 7 */
-    const double *stake;         /* [rows + 1], active stake / 2^32 */
-    uint64_t *trust;             /* [rows + 1][ACCUMULATORS]; of a row, their sum's low 52 bits */
+    const double *stake;         /* [rows], active stake / 2^32 */
+    uint64_t *trust;             /* [rows][ACCUMULATORS], of a full layout; of a row, their sum's low 52 bits */
     uint64_t *dividends;         /* the same */
     int yuma3, liquid, penalty;  /* penalty: 0 none, 1 full, 2 between */
     double beta;                 /* / 2^32 */
@@ -71,9 +95,9 @@ typedef struct {
     void *scratch;               /* SCRATCH bytes for each slot of the deepest column, and SCRATCH_REST */
 } vector_epoch;
 
-/* A row of a full layout. */
+/* A row to store. */
 typedef struct {
-    uint32_t slices, pitch;       /* lines from a slice to the next */
+    uint32_t slices, pitch;       /* SLICE entries from a slice to the next, times this */
     const uint16_t *uid;          /* [slices][SLICE] */
     const uint16_t *bonds, *kept; /* of the first slice */
 } vector_row;
@@ -91,16 +115,25 @@ typedef struct {
     int (*rounds_downward)(void);
     /* Section 4: weights[s * stride + lane] = values[s * SLICE + lane] / their sum, which is below 2^31. */
     void (*normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride);
-    /* Section 5, of one slice or, in a full layout, of TOGETHER side by side. */
+    /* Of a full layout. Section 5, of one slice or of TOGETHER side by side. */
     void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus);
     /* Section 6: adds to trust; rank. */
     void (*clip)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], double rank[SLICE]);
-    /* Section 7: alpha of `count` distances d, a multiple of ALPHAS, in place. */
-    void (*alphas)(const vector_epoch *e, double *distance, size_t count);
     /* Section 7: adds to dividends; the bonds to store. selected: what liquid alpha measures against. incentive: / 2^32. rank:
      * of Yuma 2. */
     void (*bonds)(const vector_epoch *e, const vector_slice *s, const double consensus[SLICE], const double selected[SLICE],
                   const double incentive[SLICE], const double rank[SLICE]);
+    /* Section 7: alpha of `count` distances d, a multiple of ALPHAS, in place. */
+    void (*alphas)(const vector_epoch *e, double *distance, size_t count);
+    /* Of a sparse layout. Section 5: score[depth][SLICE] and the stakes beside them, of a column those above 0, then zeros. */
+    void (*packed_consensus)(const vector_epoch *e, uint32_t depth, const uint32_t *score, const uint32_t *stake,
+                             uint32_t consensus[SLICE]);
+    /* Section 6 and, of Yuma 3, ema_bonds and what is stored. ones: some consensus is ONE. */
+    void (*clip_rows)(const vector_epoch *e, const vector_rows *m, int ones);
+    /* Section 7, of Yuma 2 and liquid alpha: ema_bonds. */
+    void (*average_rows)(const vector_epoch *e, const vector_rows *m);
+    /* Section 7: dividends, and what Yuma 2 stores. */
+    void (*normalize_rows)(const vector_epoch *e, const vector_rows *m);
     /* Section 8: the uids and values that are kept, of which there are at most `room`; how many. */
     uint32_t (*pack)(const vector_row *row, uint16_t *uid, uint16_t *value, uint32_t room);
 } vector_path;
@@ -139,8 +172,13 @@ typedef struct {
     int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
 } vector_shares;
 
-/* Sections 4 to 7. *done is 0, and nothing written that counts, where the portable path has to compute: liquid alpha over
- * rows out of order or with a slope above VECTOR_SLOPE, no memory for the layout, no downward rounding. */
+/* Whether a subnet stands in a full layout, by its counts: of the uids that have weights that count or bonds, of the columns where
+ * somebody has one or the other, and of those entries. A slot of a full layout costs three eighths of an entry of a sparse one or
+ * somewhat more, five eighths where the liquid EMA looks for its alpha. */
+int yuma_vector_is_full(uint32_t rows, uint32_t columns, uint64_t weights, uint64_t bonds, int liquid);
+
+/* Sections 4 to 7. *done is 0, and nothing written that counts, where the portable path has to compute: liquid alpha with a slope
+ * above VECTOR_SLOPE, no memory for the layout, no downward rounding. */
 yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done);

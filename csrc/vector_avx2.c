@@ -70,8 +70,38 @@ INLINE number one_more(number x, number a, number b) {
     return _mm256_add_pd(x, _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_GE_OQ), _mm256_set1_pd(1)));
 }
 
-INLINE number gather(const double *table, const uint16_t *index) {
-    return (number){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};
+INLINE __m256d two_pairs(const vector_pair *table, uint16_t low, uint16_t high) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(&table[low].first)), _mm_loadu_pd(&table[high].first), 1);
+}
+
+INLINE void gather_pairs(const vector_pair *table, const uint16_t *index, number *x, number *y) {
+    __m256d even = two_pairs(table, index[0], index[2]), odd = two_pairs(table, index[1], index[3]);
+    *x = _mm256_unpacklo_pd(even, odd);
+    *y = _mm256_unpackhi_pd(even, odd);
+}
+
+INLINE void add_pair(vector_pair *pair, __m128d x) {
+    _mm_storeu_pd(&pair->first, _mm_add_pd(_mm_loadu_pd(&pair->first), x));
+}
+
+INLINE void add_pairs(vector_pair *table, const uint16_t *index, number x, number y) {
+    __m256d even = _mm256_unpacklo_pd(x, y), odd = _mm256_unpackhi_pd(x, y);
+    add_pair(&table[index[0]], _mm256_castpd256_pd128(even));
+    add_pair(&table[index[1]], _mm256_castpd256_pd128(odd));
+    add_pair(&table[index[2]], _mm256_extractf128_pd(even, 1));
+    add_pair(&table[index[3]], _mm256_extractf128_pd(odd, 1));
+}
+
+INLINE void add_most_pair(vector_pair *pair, __m128d x) {
+    _mm_storeu_pd(&pair->first, _mm_max_pd(_mm_add_sd(_mm_loadu_pd(&pair->first), x), x)); /* a sum is not below what it has */
+}
+
+INLINE void add_most(vector_pair *table, const uint16_t *index, number x) {
+    __m256d even = _mm256_unpacklo_pd(x, x), odd = _mm256_unpackhi_pd(x, x);
+    add_most_pair(&table[index[0]], _mm256_castpd256_pd128(even));
+    add_most_pair(&table[index[1]], _mm256_castpd256_pd128(odd));
+    add_most_pair(&table[index[2]], _mm256_extractf128_pd(even, 1));
+    add_most_pair(&table[index[3]], _mm256_extractf128_pd(odd, 1));
 }
 
 INLINE unsigned bits(mask m) {

@@ -65,8 +65,51 @@ INLINE number one_more(number x, number a, number b) {
     return _mm512_mask_add_pd(x, _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ), x, _mm512_set1_pd(1));
 }
 
-INLINE number gather(const double *table, const uint16_t *index) {
-    return _mm512_i32gather_pd(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)index)), table, 8);
+INLINE __m256d two_pairs(const vector_pair *table, uint16_t low, uint16_t high) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(&table[low].first)), _mm_loadu_pd(&table[high].first), 1);
+}
+
+INLINE __m512d four_pairs(const vector_pair *table, const uint16_t *index) { /* every other one */
+    __m256d low = two_pairs(table, index[0], index[2]), high = two_pairs(table, index[4], index[6]);
+    return _mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1);
+}
+
+INLINE void gather_pairs(const vector_pair *table, const uint16_t *index, number *x, number *y) {
+    __m512d even = four_pairs(table, index), odd = four_pairs(table, index + 1);
+    *x = _mm512_unpacklo_pd(even, odd);
+    *y = _mm512_unpackhi_pd(even, odd);
+}
+
+INLINE void add_pair(vector_pair *pair, __m128d x) {
+    _mm_storeu_pd(&pair->first, _mm_add_pd(_mm_loadu_pd(&pair->first), x));
+}
+
+INLINE void add_four_pairs(vector_pair *table, const uint16_t *index, __m512d pairs) {
+    add_pair(&table[index[0]], _mm512_castpd512_pd128(pairs));
+    add_pair(&table[index[2]], _mm512_extractf64x2_pd(pairs, 1));
+    add_pair(&table[index[4]], _mm512_extractf64x2_pd(pairs, 2));
+    add_pair(&table[index[6]], _mm512_extractf64x2_pd(pairs, 3));
+}
+
+INLINE void add_pairs(vector_pair *table, const uint16_t *index, number x, number y) {
+    add_four_pairs(table, index, _mm512_unpacklo_pd(x, y));
+    add_four_pairs(table, index + 1, _mm512_unpackhi_pd(x, y));
+}
+
+INLINE void add_most_pair(vector_pair *pair, __m128d x) {
+    _mm_storeu_pd(&pair->first, _mm_max_pd(_mm_add_sd(_mm_loadu_pd(&pair->first), x), x)); /* a sum is not below what it has */
+}
+
+INLINE void add_most_four(vector_pair *table, const uint16_t *index, __m512d x) {
+    add_most_pair(&table[index[0]], _mm512_castpd512_pd128(x));
+    add_most_pair(&table[index[2]], _mm512_extractf64x2_pd(x, 1));
+    add_most_pair(&table[index[4]], _mm512_extractf64x2_pd(x, 2));
+    add_most_pair(&table[index[6]], _mm512_extractf64x2_pd(x, 3));
+}
+
+INLINE void add_most(vector_pair *table, const uint16_t *index, number x) {
+    add_most_four(table, index, _mm512_unpacklo_pd(x, x));
+    add_most_four(table, index + 1, _mm512_unpackhi_pd(x, x));
 }
 
 INLINE unsigned bits(mask m) {

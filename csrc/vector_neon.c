@@ -55,8 +55,24 @@ INLINE number one_more(number x, number a, number b) {
     return x + (number)((mask)(a >= b) & (mask)splat(1));
 }
 
-INLINE number gather(const double *table, const uint16_t *index) {
-    return (number){table[index[0]], table[index[1]]};
+INLINE void gather_pairs(const vector_pair *table, const uint16_t *index, number *x, number *y) {
+    float64x2_t a = vld1q_f64(&table[index[0]].first), b = vld1q_f64(&table[index[1]].first);
+    *x = (number)vzip1q_f64(a, b);
+    *y = (number)vzip2q_f64(a, b);
+}
+
+INLINE void add_pairs(vector_pair *table, const uint16_t *index, number x, number y) {
+    double *a = &table[index[0]].first, *b = &table[index[1]].first;
+    vst1q_f64(a, vaddq_f64(vld1q_f64(a), vzip1q_f64((float64x2_t)x, (float64x2_t)y)));
+    vst1q_f64(b, vaddq_f64(vld1q_f64(b), vzip2q_f64((float64x2_t)x, (float64x2_t)y)));
+}
+
+INLINE void add_most(vector_pair *table, const uint16_t *index, number x) {
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        vector_pair *pair = &table[index[lane]];
+        pair->first += x[lane];
+        pair->second = x[lane] > pair->second ? x[lane] : pair->second;
+    }
 }
 
 INLINE unsigned bits(mask m) {

@@ -207,7 +207,7 @@ typedef struct {
 /* ---- the epoch ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of workspace that yuma_epoch needs for n uids and matrices of so many entries, and that is enough for any stage
- * whose matrices together have no more entries: 40 a weight and a bond + 216 a uid + 1024. SIZE_MAX where that does not fit
+ * whose matrices together have no more entries: 40 a weight and a bond + 480 a uid + 4096. SIZE_MAX where that does not fit
  * a size_t. A workspace needs no alignment and no initial content. */
 YUMA_API size_t yuma_workspace(uint32_t n, uint32_t weights, uint32_t bonds);
 
@@ -219,10 +219,9 @@ YUMA_API uint32_t yuma_isa_available(void);
  * yuma_isa_available() and trusted to be, or YUMA_ISA_ANY, which asks it at every call: who calls often asks once, and passes
  * what it said.
  * trace may be null, and so may all pointers of its matrices. With matrices the portable one computes, and so it does where
- * an input is outside what the others are proved for: liquid alpha over rows that are out of order, or with a steepness
- * beyond +-2800; and some sparse matrices of many validators, whose layout would not fit the workspace. Checks pointers, n,
- * owner, profile, bonds_moving_average and the workspace; trusts the matrices to be well formed and total_stake to be within
- * its range. */
+ * an input is outside what the others are proved for: liquid alpha with a steepness beyond +-2800, or of a profile that takes it
+ * by column. Checks pointers, n, owner, profile, bonds_moving_average and the workspace; trusts the matrices to be well formed and
+ * total_stake to be within its range. */
 YUMA_API YUMA_USED yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
                                 yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace,
                                 size_t workspace_size);

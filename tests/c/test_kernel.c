@@ -720,8 +720,8 @@ static void test_available(void) {
     }
 }
 
-/* The median of each instruction set by the law's words: every column of up to five scores out of five, in full and ragged
- * layouts, with and without validators that have no stake, or no row. */
+/* The median of each instruction set by the law's words: every column of up to five scores out of five, in full layouts and in
+ * packed columns, with and without validators that have no stake, or no row. */
 enum { VOTERS = 5, SCORES_OF_TEST = 5 };
 
 /* The stakes of so many validators, 0 for one that has none; the last one has no row. */
@@ -746,52 +746,54 @@ static uint32_t defined_median(const uint32_t *score, const uint32_t *stake, uns
     return answer == UINT64_MAX ? largest : (uint32_t)answer;
 }
 
-static void check_medians(const vector_path *path, const electorate *of, int64_t minority, int ragged) {
+static void check_medians(const vector_path *path, const electorate *of, int64_t minority, int packed) {
     static const uint32_t score_of[SCORES_OF_TEST] = {0, 1, 2, UINT32_MAX - 2, SCORE_ONE};
     enum { COLUMNS = 3125, SLICES = (COLUMNS + SLICE - 1) / SLICE }; /* 5 to the power of 5: the digits are the scores */
-    static uint32_t weights[TOGETHER][VOTERS * SLICE];
-    static uint16_t rows[VOTERS * SLICE];
-    uint32_t scratch[VOTERS * SCRATCH / sizeof(uint32_t)], score_stake[VOTERS + 1] = {0}, scorer_stake[VOTERS];
+    static uint32_t weights[TOGETHER][VOTERS * SLICE], stake[VOTERS * SLICE];
+    uint32_t scratch[VOTERS * SCRATCH / sizeof(uint32_t)], scorer_stake[VOTERS];
     uint16_t scorer[VOTERS];
-    vector_epoch e = {.rows = VOTERS, .scratch = scratch, .score_stake = score_stake, .scorer_stake = scorer_stake, .scorer = scorer};
+    vector_epoch e = {.rows = VOTERS, .scratch = scratch, .scorer_stake = scorer_stake, .scorer = scorer};
     int64_t total = 0;
     for (uint16_t r = 0; r <= VOTERS; r++) {
         total += of->stake[r];
         e.validators += of->stake[r] != 0;
         if (r < VOTERS && of->stake[r] != 0) {
             scorer[e.scorers] = r;
-            scorer_stake[e.scorers++] = score_stake[r] = of->stake[r];
+            scorer_stake[e.scorers++] = of->stake[r];
         }
     }
     e.absent = of->stake[VOTERS];
     e.total = (uint32_t)total;
     e.extreme = minority < 0 ? -1 : minority >= total;
     e.minority = e.extreme == 0 ? (uint32_t)minority : 0;
-    uint32_t slices = ragged ? 1 : TOGETHER;
+    uint32_t slices = packed ? 1 : TOGETHER;
     for (uint32_t s = 0; s + slices <= SLICES; s += slices) {
         vector_slice slice[TOGETHER];
-        uint32_t scores[TOGETHER * SLICE][VOTERS + 1], found[TOGETHER * SLICE];
+        uint32_t scores[TOGETHER * SLICE][VOTERS + 1], found[TOGETHER * SLICE], depth = 0;
         memset(weights, 0, sizeof weights);
+        memset(stake, 0, sizeof stake);
         for (uint32_t t = 0; t < slices; t++) {
-            slice[t] = (vector_slice){.depth = VOTERS, .rows = ragged ? rows : NULL, .weights = weights[t]};
+            slice[t] = (vector_slice){.depth = VOTERS, .weights = weights[t]};
         }
         for (uint32_t c = 0; c < slices * SLICE; c++) {
             uint32_t code = s * SLICE + c, lane = c % SLICE, filled = 0;
             for (uint16_t r = 0; r < VOTERS; r++, code /= SCORES_OF_TEST) {
                 scores[c][r] = score_of[code % SCORES_OF_TEST];
-                if (!ragged) {
+                if (!packed) {
                     weights[c / SLICE][r * SLICE + lane] = scores[c][r];
-                } else if (scores[c][r] != 0 || (c + r) % 2 == 0) { /* zeros have a slot, or none */
-                    rows[filled * SLICE + lane] = r;
+                } else if (scores[c][r] != 0 && of->stake[r] != 0) {
+                    stake[filled * SLICE + lane] = of->stake[r];
                     weights[0][filled++ * SLICE + lane] = scores[c][r];
                 }
             }
-            for (; ragged && filled < VOTERS; filled++) {
-                rows[filled * SLICE + lane] = VOTERS;
-            }
+            depth = filled > depth ? filled : depth;
             scores[c][VOTERS] = 0;
         }
-        path->consensus(&e, slice, slices, found);
+        if (packed) {
+            path->packed_consensus(&e, depth, weights[0], stake, found);
+        } else {
+            path->consensus(&e, slice, slices, found);
+        }
         for (uint32_t c = 0; c < slices * SLICE; c++) {
             CHECK(found[c] == defined_median(scores[c], of->stake, VOTERS + 1, minority));
         }
@@ -877,18 +879,20 @@ static void test_alphas(void) {
 }
 
 /* The caller's rounding mode and exception flags are his before and after, and have no part in the result: of the vector paths,
- * and with liquid alpha, as rows are out of order here, of the portable one. */
+ * and with liquid alpha of a slope that they do not have, of the portable one. */
 static void test_environment(void) {
     static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     for (uint8_t liquid = 0; liquid < 2; liquid++) {
         subnet expected;
         make_subnet(&expected);
         expected.hyperparameters.liquid_alpha = liquid;
+        expected.hyperparameters.alpha_sigmoid_steepness = 2801;
         CHECK(run(&expected, 100000) == YUMA_OK);
         for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
             subnet s;
             make_subnet(&s);
             s.hyperparameters.liquid_alpha = liquid;
+            s.hyperparameters.alpha_sigmoid_steepness = 2801;
             CHECK(fesetround(modes[m]) == 0);
             feclearexcept(FE_ALL_EXCEPT);
             feraiseexcept(FE_OVERFLOW);
@@ -950,9 +954,25 @@ static void test_look(void) {
     }
 }
 
+/* The choice between the layouts is one of counts, and these are its edges: whole slices count. */
+static void test_layouts(void) {
+    static const struct {
+        uint32_t rows, columns, slots;
+    } all[] = {{1, 1, 16}, {1, 16, 16}, {1, 17, 32}, {64, 1024, 65536}, {64, 1009, 65536}, {22, 82, 2112}, {32767, 32767, 1073709056}};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        for (int liquid = 0; liquid < 2; liquid++) {
+            uint64_t enough = (uint64_t)all[k].slots * (liquid ? 5 : 3) / 8; /* slots are a multiple of 8 */
+            CHECK(yuma_vector_is_full(all[k].rows, all[k].columns, enough, 0, liquid));
+            CHECK(yuma_vector_is_full(all[k].rows, all[k].columns, 0, enough, liquid));
+            CHECK(yuma_vector_is_full(all[k].rows, all[k].columns, enough, enough, liquid));
+            CHECK(!yuma_vector_is_full(all[k].rows, all[k].columns, enough - 1, enough - 1, liquid));
+        }
+    }
+}
+
 static void test_workspace(void) {
-    CHECK(yuma_workspace(256, 16384, 16384) == 80 * 16384 + 216 * 256 + 1024);
-    uint64_t most = (uint64_t)80 * UINT32_MAX + (uint64_t)216 * 32767 + 1024;
+    CHECK(yuma_workspace(256, 16384, 16384) == 80 * 16384 + 480 * 256 + 4096);
+    uint64_t most = (uint64_t)80 * UINT32_MAX + (uint64_t)480 * 32767 + 4096;
     CHECK(yuma_workspace(32767, UINT32_MAX, UINT32_MAX) == (most > SIZE_MAX ? SIZE_MAX : most));
 }
 
@@ -1139,6 +1159,7 @@ int main(int count, char **arguments) {
     } else {
         printf("no rounding downward here, as under valgrind: nothing that needs it is tested\n");
     }
+    test_layouts();
     test_workspace();
     test_refusals();
     test_build();

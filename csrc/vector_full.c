@@ -1,0 +1,248 @@
+/* Sections 4 to 7 of the law over the full layout of vector.h: which columns stand where, and what goes in and out. Integers only;
+ * the arithmetic in doubles is in vector_path.h. */
+#include <fenv.h>
+
+#include "vector_layouts.h"
+
+enum { NOWHERE = UINT16_MAX };
+
+typedef struct {
+    const vector_subnet *of;
+    uint32_t rows, columns, slices;
+    uint16_t *place;   /* [n], where a column stands; NOWHERE */
+    uint16_t *column;  /* [slices * SLICE], what column stands there, ascending. 0 after the last */
+    uint32_t pitch;    /* the lines of SLICE slots from a slice to the next. Odd: at powers of 2 they share sets of a cache */
+    uint32_t *weights; /* [lines][SLICE], and so the next two */
+    uint16_t *bonds, *present;
+    uint16_t *kept;    /* [lines] */
+} layout;
+
+/* What stands where, and the memory for it. */
+static int plan(layout *l, int liquid, arena *memory) {
+    const vector_subnet *of = l->of;
+    l->rows = of->rows;
+    l->columns = of->columns;
+    l->slices = slices_of(l->columns);
+    l->pitch = l->rows | 1;
+    TAKE(l->place, of->n);
+    TAKE_ZEROS(l->column, (uint64_t)l->slices * SLICE);
+    for (uint32_t j = 0, at = 0; j < of->n; j++) {
+        int here = of->used == NULL || of->used[j];
+        l->place[j] = here ? (uint16_t)at : NOWHERE;
+        if (here) {
+            l->column[at++] = (uint16_t)j;
+        }
+    }
+    uint64_t lines = (uint64_t)l->slices * l->pitch;
+    TAKE(l->weights, lines * SLICE);
+    TAKE(l->bonds, lines * SLICE);
+    TAKE_ZEROS(l->kept, lines);
+    if (liquid) {
+        TAKE(l->present, lines * SLICE);
+    }
+    return 1;
+}
+
+static vector_slice slice_of(const layout *l, uint32_t s) {
+    size_t line = (size_t)s * l->pitch, at = line * SLICE;
+    return (vector_slice){
+        .depth = l->rows,
+        .weights = l->weights + at,
+        .bonds = l->bonds + at,
+        .kept = l->kept + line,
+        .present = l->present == NULL ? NULL : l->present + at,
+    };
+}
+
+/* Whether `count` uids are those of the columns from a place on, as they are in a full row, or in a part of one. */
+static int in_places(const layout *l, const uint16_t *uid, size_t count, size_t place) {
+    return count <= l->columns - place && memcmp(uid, l->column + place, count * sizeof *uid) == 0;
+}
+
+/* Puts a row of the full layout by place: at once, or sixteen at a time, where its places follow each other. */
+static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begin, uint32_t end, uint16_t *restrict values) {
+    const uint16_t *restrict uid = rows->uid + begin, *restrict value = rows->value + begin, *restrict place = l->place;
+    size_t count = end - begin, k = 0;
+    if (count != 0 && in_places(l, uid, count, place[uid[0]])) {
+        memcpy(values + place[uid[0]], value, count * sizeof *value);
+        return;
+    }
+    for (; count - k >= SLICE; k += SLICE) {
+        size_t at = place[uid[k]];
+        if (place[uid[k + SLICE - 1]] - at == SLICE - 1 && in_places(l, uid + k, SLICE, at)) {
+            memcpy(values + at, value + k, SLICE * sizeof *value);
+        } else {
+            for (size_t m = k; m < k + SLICE; m++) {
+                values[place[uid[m]]] = value[m];
+            }
+        }
+    }
+    for (; k < count; k++) {
+        values[place[uid[k]]] = value[k];
+    }
+}
+
+/* values: a row by place, zeros at first and at last; marks: the same for `present`. */
+static void load_row(const layout *l, const vector_path *path, const vector_dates *d, uint32_t r, uint16_t *values,
+                          uint16_t *marks) {
+    const yuma_state *state = l->of->state;
+    uint32_t i = l->of->row[r], end = last_weight(state, i), places = l->slices * SLICE;
+    size_t stride = (size_t)l->pitch * SLICE, line = (size_t)r * SLICE;
+    put_row(l, &state->weights, state->weights.indptr[i], end, values);
+    if (l->present != NULL) {
+        for (uint32_t k = state->weights.indptr[i]; k < end; k++) {
+            marks[l->place[state->weights.uid[k]]] = UINT16_MAX;
+        }
+    }
+    int none;
+    uint64_t limit = limit_of(d, state->last_update[i], i, &none);
+    if (none || limit < d->latest) {
+        for (uint32_t p = 0; p < l->columns; p++) {
+            uint16_t stays = none || d->registered[l->column[p]] > limit ? 0 : UINT16_MAX;
+            values[p] = (uint16_t)(values[p] & stays);
+            marks[p] = (uint16_t)(marks[p] & stays);
+        }
+    }
+    if ((int32_t)i != state->owner_uid && l->place[i] != NOWHERE) {
+        values[l->place[i]] = marks[l->place[i]] = 0;
+    }
+    path->normalize(l->slices, values, l->weights + line, stride);
+    for (uint32_t s = 0; s < l->slices && l->present != NULL; s++) {
+        memcpy(l->present + s * stride + line, marks + s * SLICE, SLICE * sizeof *marks);
+    }
+    memset(values, 0, places * sizeof *values);
+    memset(marks, 0, l->present == NULL ? 0 : places * sizeof *marks);
+
+    put_row(l, &state->bonds, state->bonds.indptr[i], state->bonds.indptr[i + 1], values);
+    for (uint32_t p = 0; d->cutoff <= d->latest && p < l->columns; p++) {
+        values[p] = d->cutoff <= d->registered[l->column[p]] ? 0 : values[p];
+    }
+    for (uint32_t s = 0; s < l->slices; s++) {
+        memcpy(l->bonds + s * stride + line, values + s * SLICE, SLICE * sizeof *values);
+    }
+    memset(values, 0, places * sizeof *values);
+}
+
+static int load(const layout *l, const vector_path *path, const vector_dates *d, arena rest) {
+    arena *memory = &rest; /* given back */
+    uint16_t *values, *marks;
+    TAKE_ZEROS(values, (uint64_t)l->slices * SLICE);
+    TAKE_ZEROS(marks, (uint64_t)l->slices * SLICE);
+    for (uint32_t r = 0; r < l->rows; r++) {
+        load_row(l, path, d, r, values, marks);
+    }
+    return 1;
+}
+
+/* A row's accumulators added up. */
+static int64_t accumulated(const uint64_t *table, uint32_t r) {
+    uint64_t sum = 0;
+    for (unsigned a = 0; a < ACCUMULATORS; a++) {
+        sum += table[(size_t)r * ACCUMULATORS + a];
+    }
+    VERIFY_CHECK((sum & RAISED_LOW) <= (uint64_t)YUMA_ONE); /* a row of clipped weights, shares of incentive */
+    return (int64_t)(sum & RAISED_LOW);
+}
+
+/* Section 8: columns are ascending. */
+static void store_bonds(const layout *l, const vector_path *path, yuma_result *result) {
+    uint32_t kept = 0, room = l->of->state->weights.indptr[l->of->n] + l->of->state->bonds.indptr[l->of->n];
+    result->bonds_indptr[0] = 0;
+    for (uint32_t i = 0, r = 0; i < l->of->n; i++) {
+        int here = r < l->rows && l->of->row[r] == i;
+        if (here && result->validator_permit[i]) {
+            vector_row row = {l->slices, l->pitch, l->column, l->bonds + (size_t)r * SLICE, l->kept + r};
+            kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
+            VERIFY_CHECK(kept <= room);
+        }
+        r += here ? 1 : 0;
+        result->bonds_indptr[i + 1] = kept;
+    }
+}
+
+int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
+                     const vector_shares *shares, yuma_result *result, arena rest) {
+    layout full = {.of = of}, *l = &full;
+    arena *memory = &rest;
+    double *consensus, *selected, *rank, *incentive; /* by place */
+    VERIFY_CHECK(fegetround() == FE_DOWNWARD);
+    if (!plan(l, e->liquid, memory)) {
+        return 0;
+    }
+    uint64_t places = (uint64_t)l->slices * SLICE;
+    TAKE(consensus, places);
+    selected = consensus;
+    if (e->liquid && shares->previous != NULL) {
+        TAKE(selected, places);
+    }
+    TAKE(rank, places);
+    TAKE(incentive, places);
+    if (!load(l, path, d, *memory)) {
+        return 0;
+    }
+    TAKE_ZEROS(e->trust, (uint64_t)ACCUMULATORS * l->rows);
+    TAKE_ZEROS(e->dividends, (uint64_t)ACCUMULATORS * l->rows);
+    e->scratch = arena_take(memory, l->rows + (uint64_t)(SCRATCH_REST / SCRATCH), SCRATCH);
+    if (e->scratch == NULL) {
+        return 0;
+    }
+    memset(shares->consensus, 0, l->of->n * sizeof *shares->consensus);
+    memset(shares->rank, 0, l->of->n * sizeof *shares->rank);
+    int some = 0;
+    for (uint32_t s = 0, slices = 1; s < l->slices; s += slices) {
+        vector_slice slice[TOGETHER] = {slice_of(l, s)};
+        uint32_t score[TOGETHER * SLICE] = {0};
+        slices = l->slices - s >= TOGETHER ? TOGETHER : 1;
+        for (uint32_t t = 1; t < slices; t++) {
+            slice[t] = slice_of(l, s + t);
+        }
+        if (e->validators != 0) {
+            path->consensus(e, slice, slices, score);
+        }
+        for (uint32_t t = 0; t < slices; t++) {
+            uint32_t begin = (s + t) * SLICE, any = 0;
+            for (uint32_t lane = 0; lane < SLICE; lane++) {
+                uint32_t found = score[t * SLICE + lane];
+                int64_t c = found == SCORE_ONE ? YUMA_ONE : found;
+                consensus[begin + lane] = (double)c;
+                rank[begin + lane] = 0;
+                any |= found;
+                if (begin + lane < l->columns) {
+                    shares->consensus[l->column[begin + lane]] = c;
+                }
+            }
+            if (any != 0) {
+                some = 1;
+                path->clip(e, &slice[t], consensus + begin, rank + begin);
+            }
+        }
+    }
+    for (uint32_t p = 0; p < l->columns; p++) {
+        VERIFY_CHECK(rank[p] >= 0 && rank[p] <= 4294967296.0);
+        shares->rank[l->column[p]] = (int64_t)rank[p];
+    }
+    if (yuma_incentive(l->of->n, shares->rank, shares->incentive) != YUMA_OK) {
+        return 0;
+    }
+    for (uint32_t p = 0; p < places; p++) {
+        incentive[p] = p < l->columns ? (double)shares->incentive[l->column[p]] / 4294967296.0 : 0;
+    }
+    if (selected != consensus) { /* a place of no column has no weight and no bond */
+        some = any_nonzero(l->of->n, shares->previous);
+        for (uint32_t p = 0; p < places; p++) {
+            selected[p] = p < l->columns ? (double)shares->previous[l->column[p]] : 0;
+        }
+    }
+    e->liquid = e->liquid && some;
+    for (uint32_t s = 0; s < l->slices; s++) {
+        vector_slice slice = slice_of(l, s);
+        uint32_t at = s * SLICE;
+        path->bonds(e, &slice, consensus + at, selected + at, incentive + at, rank + at);
+    }
+    for (uint32_t r = 0; r < l->rows; r++) {
+        shares->validator_trust[of->row[r]] = accumulated(e->trust, r);
+        shares->dividends[of->row[r]] = accumulated(e->dividends, r);
+    }
+    store_bonds(l, path, result);
+    return 1;
+}

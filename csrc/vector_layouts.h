@@ -1,0 +1,68 @@
+/* What the layouts of vector.h have in common; internal. */
+#ifndef YUMA_VECTOR_LAYOUTS_H
+#define YUMA_VECTOR_LAYOUTS_H
+
+#include "memory.h"
+#include "stages.h"
+#include "vector.h"
+
+/* Whose weights and bonds are laid out. */
+typedef struct {
+    const yuma_state *state;
+    uint32_t n, rows, columns;
+    uint16_t *row;   /* [rows], ascending: the uids that have weights that count, or bonds */
+    uint8_t *used;   /* [n]: whether somebody has a weight or a bond in a column, which `columns` have; null where that is not counted */
+    uint64_t weights, bonds;
+} vector_subnet;
+
+/* What section 4 and the cutoff of section 7 take out. */
+typedef struct {
+    const uint64_t *registered, *committed; /* committed: null for no live commit */
+    uint64_t latest;                        /* the largest of registered */
+    uint64_t cutoff;
+} vector_dates;
+
+static inline int permitted(const yuma_state *state, uint32_t i) {
+    return state->validator_permit[i] || (int32_t)i == state->owner_uid;
+}
+
+/* The weights that count, before dates: none without a permit. */
+static inline uint32_t last_weight(const yuma_state *state, uint32_t i) {
+    return state->weights.indptr[permitted(state, i) ? i + 1 : i];
+}
+
+/* A row's weights to columns that registered later than this are out; *none where all are. */
+static inline uint64_t limit_of(const vector_dates *d, uint64_t last_update, uint32_t i, int *none) {
+    *none = last_update == 0;
+    uint64_t limit = last_update - 1;
+    return d->committed != NULL && d->committed[i] < limit ? d->committed[i] : limit;
+}
+
+static inline uint32_t slices_of(uint32_t columns) {
+    return (columns + SLICE - 1) / SLICE;
+}
+
+#define TAKE(pointer, count)                                            \
+    do {                                                                \
+        (pointer) = arena_take(memory, (count), sizeof *(pointer));     \
+        if ((pointer) == NULL) {                                        \
+            return 0;                                                   \
+        }                                                               \
+    } while (0)
+
+#define TAKE_ZEROS(pointer, count)                                        \
+    do {                                                                  \
+        (pointer) = arena_take_zeros(memory, (count), sizeof *(pointer)); \
+        if ((pointer) == NULL) {                                          \
+            return 0;                                                     \
+        }                                                                 \
+    } while (0)
+
+/* Sections 4 to 7, but for the division of dividends by their sum, and the bonds to store; the rounding mode is downward. 0 where
+ * there is not enough memory. */
+int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
+                     const vector_shares *shares, yuma_result *result, arena memory);
+int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
+                       const vector_shares *shares, yuma_result *result, arena memory);
+
+#endif
