@@ -233,7 +233,12 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         OSError: the file cannot be read; FileNotFoundError where there is none.
     """
     name = _name(path)
-    members = _Members(name, _content(name))
+    return unpacked(name, _content(name))
+
+
+def unpacked(name: str, content: bytes) -> Snapshot:
+    """The snapshot in the content of a file, which errors call `name`."""
+    members = _Members(name, content)
     try:
         return _snapshot(members)
     except InputError as error:
@@ -443,7 +448,7 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     """
     if not isinstance(snapshot, Snapshot):
         raise InputError("snapshot", f"expected a Snapshot, got {type(snapshot).__name__}")
-    content = _archive(_fields(snapshot))
+    content = packed(snapshot)
     name = _name(path)
     temporary = os.path.join(os.path.dirname(name), f".yuma-kernel-{secrets.token_hex(8)}.tmp")
     try:
@@ -456,6 +461,11 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def packed(snapshot: Snapshot) -> bytes:
+    """The content of the file that `save` writes."""
+    return _archive(_fields(snapshot))
 
 
 def _fields(snapshot: Snapshot) -> dict[str, AnyArray]:
