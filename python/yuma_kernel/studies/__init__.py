@@ -8,12 +8,17 @@ from yuma_kernel.studies.cases import SCENARIOS, library, scenario
 from yuma_kernel.studies.float_check import FloatError, float_error
 from yuma_kernel.studies.floats import FloatInputs, float_epoch, float_inputs
 from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
+from yuma_kernel.studies.hyperparameter_sweep import Sweep, sweep
+from yuma_kernel.studies.metrics import METRICS, Observed
 from yuma_kernel.studies.result import Study
 from yuma_kernel.studies.retentions import Retention, retention
 from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
 from yuma_kernel.studies.scenario_inputs import BondReset, Registration, Scenario
 from yuma_kernel.studies.scenario_table import Scenarios, scenarios
+from yuma_kernel.studies.series import Series, generated_series
+from yuma_kernel.studies.weight_copying import BOUNDS, Copying, Curve, copying
 
 __all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retention", "runtimes"]
 __all__ += ["BondReset", "Registration", "SCENARIOS", "Scenario", "Scenarios", "library", "scenario", "scenarios"]
 __all__ += ["FloatError", "FloatInputs", "float_epoch", "float_error", "float_inputs"]
+__all__ += ["BOUNDS", "METRICS", "Copying", "Curve", "Observed", "Series", "Sweep", "copying", "generated_series", "sweep"]

@@ -85,7 +85,7 @@ class Sweep(Study):
         return Sweep({name: column[of] for name, column in self.table.items()}, about)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> Any:
-        """A metric over one hyperparameter, a line for each subject, or over two of one subject as a heat map; returns the axes.
+        """A metric over one hyperparameter, a line a subject, or over two of one subject as a heat map; returns the axes.
 
         Args:
             metric: its name; None for the first.
@@ -142,17 +142,20 @@ class Sweep(Study):
             axis.set_ticks(range(0, len(places), every), [_said(names, place) for place in places[::every]])
             axis.set_label_text(_axis(names))
         if len(columns) > 8 or len(across) > 1:
-            ax.tick_params(axis="x", labelrotation=45)
+            for text in ax.get_xticklabels():
+                text.set(rotation=45, ha="right", rotation_mode="anchor")
         if values.size <= 144:
-            low, high = np.nanmin(values), np.nanmax(values)
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            # so many that cells of different colors are different numbers
+            digits = min(9, max(0, 2 - math.floor(math.log10(high - low)))) if high > low else 3
             for (row, column), value in np.ndenumerate(values):
                 color = "black" if value > low + 0.6 * (high - low) else "white"
-                ax.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, color=color)
+                ax.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=8, color=color)
         ax.set_title(f"{metric.replace('_', ' ')} by {' and '.join([*across, *up]).replace('_', ' ')}")
 
 
 _UNITS: Final[Mapping[str, tuple[int, str]]] = {
-    **{name: (U16_MAX, "proportion") for name in ("kappa", "bonds_penalty", "alpha_low", "alpha_high")},
+    **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high"), (U16_MAX, "proportion")),
     "bonds_moving_average": (10**6, "proportion kept"),
     "stake_threshold": (10**9, "alpha"),
     "tempo": (1, "blocks"),
@@ -172,7 +175,10 @@ def _said(names: Sequence[str], place: tuple[Any, ...]) -> str:
     said = []
     for name, value in zip(names, place, strict=True):
         whole = _UNITS.get(name, (1, ""))[0]
-        said.append(f"{value / whole:.4g}" if whole > 1 else str(value))
+        if isinstance(value, bool):
+            said.append("on" if value else "off")
+        else:
+            said.append(f"{value / whole:.3g}" if whole > 1 else str(value))
     return " and ".join(said)
 
 
@@ -203,20 +209,20 @@ def sweep(
     are kept. The result does not depend on how many workers there are.
 
     Args:
-        subjects: a SubnetState, Snapshot or Series, or the path of a file of one of the latter; a sequence of them, called by
-            their file's name or their place; or a mapping by name.
-        parameters: by the name of a hyperparameter, the values that it takes, as stored; by a tuple of names, tuples of values
-            that they take together: `{("alpha_low", "alpha_high"): [(6554, 19661), (6554, 32768)]}`. Under another `profile` the
-            steepness is converted to its unit.
-        metrics: names of `METRICS`, or of `OF_UIDS` with uids in brackets, as `retention[0-12,40]`; functions of an `Observed`
-            that give a number; or a mapping by the name of the column. For other processes a function is one of a module.
+        subjects: a SubnetState, Snapshot or Series, or the path of a file of one of the latter; a sequence of them, which
+            their file's name or their place names; or a mapping by name.
+        parameters: by the name of a hyperparameter, the values that it takes, as stored; by a tuple of names, tuples of
+            values that they take together: `{("alpha_low", "alpha_high"): [(6554, 19661), (6554, 32768)]}`. Under another
+            `profile` the steepness is converted to its unit.
+        metrics: names of `METRICS`, or of `metrics.OF_UIDS` with uids in brackets, as `retention[0-12,40]`; functions of an
+            `Observed` that give a number; or a mapping of either by the name of the column.
         hyperparameters: those that are not crossed; None for those of the snapshot or series. A state needs them.
         epochs: of a state or snapshot, one after the other, its weights held; None for one.
         steps: "tempo", as for `yuma_kernel.simulate`; with None blocks stand still.
         warmup: the first so many of the epochs are not measured.
         emission: rao for every epoch; None for what the snapshot has, and 10^18 where it has none.
-        executor, folder, progress: as for `yuma_kernel.studies.engine.run`. With a folder a function is one of a module, known by
-            its name and code; what it calls is not looked at.
+        executor, folder, progress: as for `yuma_kernel.studies.engine.run`. For other processes and for folders a function
+            is one of a module; a folder knows it by its name and its code, and does not look at what it calls.
 
     Raises:
         InputError: naming the argument or the hyperparameter, and the index of its value.
@@ -246,12 +252,14 @@ def sweep(
         if skipped >= long:
             raise InputError("warmup", f"expected less than the {long} epochs of {shown(label)}, got {skipped}")
         alone = long == 1 and steps is None and not isinstance(subject, Series)
-        own = subject.emission if isinstance(subject, Snapshot) else 0
-        size = max(1, min(CELLS_OF_CHUNK, NUMBERS_OF_CHUNK // subject_n(subject))) if alone else max(1, EPOCHS_OF_CHUNK // long)
+        own = (isinstance(subject, Snapshot) and subject.emission) or EMISSION_RAO
+        size = (
+            max(1, min(CELLS_OF_CHUNK, NUMBERS_OF_CHUNK // subject_n(subject))) if alone else max(1, EPOCHS_OF_CHUNK // long)
+        )
         common = {
             "subject": label, "series": isinstance(subject, Series), "content": contents[label],
             "hyperparameters": _plain(rules), "names": [list(names) for names in keys], "values": values,
-            "epochs": long, "steps": steps, "warmup": skipped, "emission": amount if amount is not None else own or EMISSION_RAO,
+            "epochs": long, "steps": steps, "warmup": skipped, "emission": own if amount is None else amount,
             "metrics": named_metrics,
         }  # fmt: skip
         chunks += [{**common, "first": k, "end": min(k + size, total)} for k in range(0, total, size)]
@@ -410,7 +418,9 @@ def _code(function: Any, k: int, folder: object, executor: Executor | None) -> s
         try:
             pickle.dumps(function)
         except Exception as error:
-            raise InputError("metrics", f"expected a function of a module, which other processes find ({error})", k) from None
+            raise InputError(
+                "metrics", f"expected a function of a module, which other processes find ({error})", k
+            ) from None
     if folder is None:
         return None
     if not isinstance(function, FunctionType) or function.__closure__ or "<" in function.__qualname__:
@@ -454,9 +464,10 @@ class _Cells:
             for metric in chunk["metrics"]
         ]
         names = [metric["name"] for metric in chunk["metrics"]]
-        found: list[list[float]] = []
-        for observed in _observed(subject, combinations, chunk):
-            found.append([_number(name, metric(observed)) for name, metric in zip(names, metrics, strict=True)])
+        found = [
+            [_number(name, metric(observed)) for name, metric in zip(names, metrics, strict=True)]
+            for observed in _observed(subject, combinations, chunk)
+        ]
         table: dict[str, AnyArray] = {"subject": np.full(len(places), chunk["subject"])}
         for name in all_names:
             table[name] = np.array([getattr(h, name) for h in combinations], _dtype(name))

@@ -6,6 +6,7 @@ double, so that they are the same everywhere. What is 0/0 is NaN.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from statistics import median
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -61,8 +62,8 @@ class Observed:
 
     @cached_property
     def voters(self) -> BoolArray:
-        """bool[K, n]: whose stake counts in consensus, that is, who has a permit, is active, and has any stake, not below the
-        threshold where it is not the owner's."""
+        """bool[K, n]: whose stake counts in consensus, that is, who has a permit, is active, and has any stake, and no less
+        than the threshold where it is not the owner's."""
         enough = self.total_stake[:, :, 1] >= np.uint64(self.hyperparameters.stake_threshold)
         if self.owner_uid is not None:
             enough[:, self.owner_uid] = True
@@ -79,7 +80,7 @@ class Observed:
         return [int(a) + (int(b) << 32) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
 
     def staked(self, of: AnyArray | None = None) -> list[int]:
-        """I64F64 bits of the stake of every uid, added up over the epochs; with `of`, bool[K, n], over those that it says."""
+        """I64F64 bits of the stake of every uid, added up over the epochs; with `of`, bool[K, n], over those it says."""
         words = self.total_stake if of is None else np.where(of[:, :, None], self.total_stake, np.uint64(0))
         halves = np.ascontiguousarray(words).astype("<u8").view("<u4").sum(axis=0, dtype=np.uint64)
         return [sum(int(half) << 32 * k for k, half in enumerate(row)) for row in halves.tolist()]
@@ -167,8 +168,8 @@ def _validator_trust_of(observed: Observed, uids: tuple[int, ...]) -> float:
 
 
 def _retention_of(observed: Observed, uids: tuple[int, ...]) -> float:
-    """Retention of uids by name, `retention[0-12,40]`: their part of all that is paid over the epochs, over their part of all
-    stake. From 1 on, a side keeps its stake's part of the emission, whatever the others do."""
+    """Retention of uids by name, `retention[0-12,40]`: their part of all that is paid over the epochs, over their part of
+    all stake. From 1 on they keep their stake's part of the emission."""
     paid, staked = observed.summed("emission"), observed.staked()
     over, under = sum(paid[uid] for uid in uids) * sum(staked), sum(staked[uid] for uid in uids) * sum(paid)
     return float(Fraction(over, under)) if under else NAN
@@ -184,8 +185,8 @@ def _part_of(name: str) -> Callable[[Observed, tuple[int, ...]], float]:
 
 
 def consensus_sum(observed: Observed) -> float:
-    """The mean over the epochs of Σ consensus, 0 to 1 and somewhat more: how much the validators agree. It is 1 where all rows
-    are the same, and less the more of them is clipped."""
+    """The mean over the epochs of Σ consensus, of proportions. It is 1 where all rows are the same; where rows differ it is
+    less the more stake consensus asks for, and more than 1 where a minority is enough."""
     return float(Fraction(sum(observed.summed("consensus")), U16_MAX * len(observed)))
 
 
@@ -200,7 +201,7 @@ def consensus_stability(observed: Observed) -> float:
     if observed.consensus_before is not None:
         rows.insert(0, observed.consensus_before)
     common, count = Fraction(0), 0
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         old, new = before.astype(np.int64), after.astype(np.int64)
         a, b = int(old.sum()), int(new.sum())
         if a and b:
@@ -229,8 +230,8 @@ OF_UIDS: Final[Mapping[str, Callable[[Observed, tuple[int, ...]], float]]] = Map
         **{name: _part_of(name) for name in ("incentive", "dividends", "emission", "consensus")},
     }
 )
-"""By name, those of some uids, which stand behind it in brackets: `retention[0-12,40]`. `incentive`, `dividends`, `emission` and
-`consensus` are the uids' part of what all have of it over the epochs."""
+"""By name, those of some uids, which stand behind it in brackets: `retention[0-12,40]`. `incentive`, `dividends`, `emission`
+and `consensus` are the uids' part of what all have of it over the epochs."""
 
 _NAME: Final = re.compile(r"(\w+)\[([0-9,\- ]+)\]")
 

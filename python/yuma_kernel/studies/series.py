@@ -17,7 +17,7 @@ import numpy.typing as npt
 from yuma_kernel.arrays import MAX_UIDS, U16_MAX, AnyArray, BoolArray, Integer, U64Array, array, freeze, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.rows import SparseRows, stored_rows
-from yuma_kernel.simulation import Simulation, simulate
+from yuma_kernel.simulation import Simulation, _stakes, simulate
 from yuma_kernel.stake import stake_from_rao, total_stake_array
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.values import _unfrozen, _Value
@@ -43,7 +43,7 @@ class Series(_Value):
         validator_permit: bool[T, n].
         blocks: uint64[T], in which the epochs run.
         hyperparameters: those of the subnet.
-        last_mechanism_step_block: uint64[T], blocks; None: 0 for the first epoch, and the block of the one before for all others.
+        last_mechanism_step_block: uint64[T], blocks; None: 0 for the first epoch, then the block of the epoch before.
         owner_uid: below n, or None.
         about: where it comes from, as JSON holds it.
 
@@ -58,7 +58,7 @@ class Series(_Value):
     validator_permit: BoolArray
     blocks: U64Array
     hyperparameters: Hyperparameters
-    last_mechanism_step_block: U64Array = cast(Any, None)
+    last_mechanism_step_block: U64Array = None  # type: ignore[assignment]
     owner_uid: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -88,24 +88,18 @@ class Series(_Value):
         for t, rows in enumerate(weights):
             if rows.n != n:
                 raise InputError("weights", f"expected {n} rows, as the first epoch has, got {rows.n}", t)
-        stake = np.asarray(self.total_stake)
-        if stake.ndim == 2:
-            held = total_stake_array(stake, n)
-            stakes: AnyArray = np.broadcast_to(held, (count, n, 2))
+        given = np.asarray(self.total_stake)
+        if given.ndim == 2:
+            stake: AnyArray = np.broadcast_to(total_stake_array(given, n), (count, n, 2))
         else:
-            stakes = array("total_stake", stake, np.uint64, (count, n, 2))
-            for t in range(count):
-                try:
-                    total_stake_array(stakes[t], n)
-                except InputError as error:
-                    raise InputError("total_stake", error.rule, t) from None
+            stake = _stakes(given, count, n)
         blocks = array("blocks", self.blocks, np.uint64, (count,))
         steps = self.last_mechanism_step_block
         if steps is None:
             steps = np.concatenate([np.zeros(1, np.uint64), blocks[:-1]])
         self._set(
             weights=weights,
-            total_stake=freeze(stakes),
+            total_stake=freeze(stake),
             last_update=array("last_update", self.last_update, np.uint64, (count, n)),
             block_at_registration=array("block_at_registration", self.block_at_registration, np.uint64, (count, n)),
             validator_permit=array("validator_permit", self.validator_permit, np.bool_, (count, n)),
@@ -212,9 +206,9 @@ class Series(_Value):
     def load(cls, path: str | os.PathLike[str]) -> Series:
         """The series in the file `path`: one that `save` wrote, or one recorded in dense arrays.
 
-        The latter is an `.npz` with `blocks` [T], `weights` uint16[T, n, n] (a row where `has_row` [T, n], of its entries that
-        are not 0), `last_update`, `block_at_registration`, `validator_permit` [T, n], `stake_rao` uint64[n] for all epochs, and
-        `meta`, JSON with `hyperparameters`: those of `Hyperparameters`, with `owner_uid` (-1 for none) and
+        The latter is an `.npz` with `blocks` [T], `weights` uint16[T, n, n] (a row where `has_row` [T, n], of its entries
+        that are not 0), `last_update`, `block_at_registration`, `validator_permit` [T, n], `stake_rao` uint64[n] for all
+        epochs, and `meta`, JSON with `hyperparameters`: those of `Hyperparameters`, with `owner_uid` (-1 for none) and
         `last_mechanism_step_block`, which is held.
 
         Raises:
@@ -244,7 +238,8 @@ def _own(members: Mapping[str, AnyArray]) -> Series:
     owner = int(members["owner_uid"])
     return Series(
         weights=[
-            SparseRows(indptr[t], members["weights_uid"][part], members["weights_value"][part]) for t, part in enumerate(parts)
+            SparseRows(indptr[t], members["weights_uid"][part], members["weights_value"][part])
+            for t, part in enumerate(parts)
         ],
         total_stake=members["total_stake"],
         hyperparameters=Hyperparameters(**json.loads(str(members["hyperparameters"]))),
@@ -291,7 +286,7 @@ def generated_series(
     The quality of server j in epoch t is x², with x normal in the first epoch and then √(1 - drift) x + √drift z: it forgets
     a part `drift` of itself from one epoch to the next. Validator i sees quality · max(0, 1 + noise z) and sends that of the
     largest, times 65535, floored; what is 0 it does not send. All z are normal and independent. The i-th validator's stake,
-    from 1 on, is 1/i of the first one's, of 10^15 rao in all. uids are those of the validators and then those of the servers;
+    from 1 on, is 1/i of the first one's, of 10^15 rao in all. The uids of the validators come before those of the servers;
     nobody registers anew. An epoch runs every tempo, with all weights set in the block before it.
 
     Args:

@@ -29,6 +29,7 @@ from yuma_kernel.stages import ONE, upscale_to_u16
 from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.series import Series, _plain, generated_series
+from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 
 DELAYS: Final = tuple(range(21))
@@ -37,13 +38,12 @@ LEVELS: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 BOUNDS: Final = tuple((low, high) for k, low in enumerate(LEVELS) for high in LEVELS[k:])
 """The 15 pairs of bounds of liquid alpha, low <= high."""
 
-TAKE: Final = 0.18
-"""What a validator may keep of its delegators' dividends: a copier that lets them have all pays as an honest one does that
-keeps it, from a gain of 1 - TAKE on."""
+AFTER_TAKE: Final = 0.82
+"""1 - take, with a take of .18: from this gain on, a copier that takes nothing pays its delegators as much as one that does
+the work and takes that."""
 
 WARMUP: Final = 40
-"""Epochs of the copier that are not measured: then a bond of which 0.9 is kept from epoch to epoch has come to 98.5 % of what it
-comes to."""
+"""Epochs of the copier that are not measured: of a bond of which 0.9 is kept from epoch to epoch 98.5 % is there then."""
 
 DELAYS_OF_CHUNK: Final = 7
 
@@ -85,9 +85,10 @@ class Copying(Study):
     """What copying gains, by delay: a row a simulation of the whole series.
 
     Columns of the table: `stake`, as asked for; `stake_part`, the copier's part of the voting stake in its first epoch;
-    `reveal_epochs`; `liquid_alpha`, `alpha_low`, `alpha_high` (u16) of the rule; `delay`, epochs; `gain`, the copier's dividends
-    over its stake, divided by the median of the others'; `validator_trust`, the mean of the copier's, and `others_trust`, the
-    median of the others' means; `dividends`, the copier's over all measured epochs, raw I32F32 bits of what an epoch gives to all.
+    `reveal_epochs`; `liquid_alpha`, `alpha_low`, `alpha_high` (u16) of the rule; `delay`, epochs; `gain`, G, the copier's
+    dividends over its stake, divided by the median of the others'; `validator_trust`, the mean of the copier's, and
+    `others_trust`, the median of the others' means; `dividends`, the copier's over all measured epochs, in raw I32F32 bits
+    of what one epoch gives to all.
     """
 
     title = "copied weights"
@@ -103,6 +104,24 @@ class Copying(Study):
             of_key = {name: tuple(self.table[name][of].tolist()) for name in ("delay", "gain", "validator_trust")}
             found.append(Curve(stake, reveal, (low, high) if liquid else None, *of_key.values()))
         return tuple(found)
+
+    def brief(self) -> Table:
+        """Of each curve where copying gains least, and from which delay on it gains less than honest work does."""
+        curves = self.curves()
+        columns: dict[str, list[Any]] = {
+            "stake": [curve.stake for curve in curves],
+            "rule": [_rule(curve.reveal_epochs, curve.bounds) for curve in curves],
+            "least_profitable_delay": [curve.least_profitable_delay for curve in curves],
+            "least_gain": [min(curve.gains) for curve in curves],
+            "below_break_even": [curve.below() for curve in curves],
+            "below_take": [curve.below(AFTER_TAKE) for curve in curves],
+        }
+        headers = {
+            "below_break_even": "below 1 from",
+            "below_take": f"below {AFTER_TAKE:.2f} from",
+        }
+        caption = "delays in epochs; nothing where the longest delay still gains as much"
+        return Table(columns, headers=headers, left=("stake", "rule"), title=self.title, caption=caption)
 
     def plot(self, ax: Any = None, *, against: str = "delay") -> Any:
         """The gain against the delay, or against the copier's validator trust: a line for each stake and rule, and the lines
@@ -126,10 +145,10 @@ class Copying(Study):
                 color=colors[rules.index((curve.reveal_epochs, curve.bounds))],
                 linestyle=_STYLES[at % len(_STYLES)],
                 marker=_MARKERS[at % len(_MARKERS)],
-                markersize=4,
+                markersize=4 if len(rules) <= len(_COLORS) else 2,
                 linewidth=1.2,
             )
-        for line, what in ((1.0, "break-even"), (1 - TAKE, f"1 - take, {1 - TAKE:.2f}")):
+        for line, what in ((1.0, "break-even"), (AFTER_TAKE, f"1 - take, {AFTER_TAKE:.2f}")):
             ax.axhline(line, color="black", linewidth=0.8, linestyle="-" if line == 1 else "--")
             ax.annotate(what, (0.99, line), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
                         fontsize=8, ha="right", va="bottom", zorder=4,
@@ -141,7 +160,9 @@ class Copying(Study):
         else:
             ax.set_xlabel("validator trust of the copier (mean)")
         ax.set_title(f"copied weights: {self.provenance['measured_epochs']} epochs of {self.provenance['n']} uids")
-        said = [(_rule(*rule), {"color": color}) for rule, color in zip(rules, colors, strict=True)] if len(rules) > 1 else []
+        said = (
+            [(_rule(*rule), {"color": color}) for rule, color in zip(rules, colors, strict=True)] if len(rules) > 1 else []
+        )
         said += [
             (_stake(stake), {"color": "black", "linestyle": style, "marker": marker, "markersize": 4})
             for stake, style, marker in zip(stakes, _STYLES * len(stakes), _MARKERS * len(stakes), strict=False)
@@ -191,30 +212,30 @@ def copying(
 
     The subnet has one uid more, n, the copier; and one place for a validator more, so that nobody loses his. Before epoch t
     it sends what the subnet has stored as consensus in epoch t - delay, its own vote in it; the chain stores the row scaled
-    so that the largest is 65535, and what the consensus has as 0 is not sent. With a delay of 0 it sends what epoch t itself
-    would give as consensus without it: the best that one can do who reads all weights just before the epoch.
+    so that the largest is 65535, and what the consensus has as 0 is not sent. With a delay of 0 there is nothing stored to
+    copy: it sends what epoch t itself would give as consensus without it, as one does who reads all weights just before.
 
-    The copier begins in the first epoch in which there is something to copy for *every* delay and reveal period of the study,
-    max(delays) + 2 max(reveal_epochs); before, it has no permit and no row. So nothing is made up for the time before the
-    series, and all delays have the same epochs, and as many of them to grow bonds in. The `warmup` epochs that follow are not
-    measured.
+    The copier begins in the first epoch in which there is something to copy for *every* delay and reveal period of the
+    study, max(delays) + 2 max(reveal_epochs); before, it has no permit and no row. So nothing is made up for the time before
+    the series, and all delays have the same epochs, and as many of them to grow bonds in. The `warmup` epochs that follow
+    are not measured.
 
-    With commit-reveal all rows come into force r epochs after they were sent: those of the series and the copier's, which is of
-    the consensus of epoch t - r - delay. Dates of last_update stand, as they are those of commits; the commit in force is the
-    one that counts for `commit_block`; rows of uids that somebody else has registered since are gone.
+    With commit-reveal all rows come into force r epochs after they were sent: those of the series, and the copier's, which
+    is of the consensus of epoch t - r - delay. Dates of last_update stand, as they are those of commits; `commit_block` is
+    that of the commit whose row is in force; rows of uids that somebody else has registered since are gone.
 
-    G is what the copier gets of the measured epochs' dividends, over its stake, divided by the median of the same of the others:
-    of those who vote in every measured epoch, that is, hold a permit, are active, have stake that counts, and a row.
-    Dividends are those that the epochs pay (`validator_emission`), in raw I32F32 bits; the quotients are exact and rounded once.
+    G is what the copier gets of the measured epochs' dividends, over its stake, divided by the median of the others'
+    quotients: of those who vote in every measured epoch, that is, hold a permit, are active, have stake that counts, and a
+    row. Dividends are what the epochs pay (`validator_emission`), in raw I32F32 bits; quotients are exact and rounded once.
 
     Args:
         series: recorded or generated, or the path of one that `Series.load` reads; None for `generated_series()`.
         delays: epochs, from 0 on.
-        stakes: parts between 0 and 1 of the voting stake that is the copier's, itself in it, as it begins; or "median" for the
-            median of the voters'.
+        stakes: the copier's part of the voting stake as it begins, its own in it, between 0 and 1; or "median" for the
+            median of what the voters have.
         reveal_epochs: epochs from a commit to its reveal; 0 for no commit-reveal.
-        bounds: of liquid alpha: pairs of proportions from 0 to 1, low and high; None among them for no liquid alpha. `BOUNDS`
-            has the 15 pairs of .1 .3 .5 .7 .9. Not given: liquid alpha as the hyperparameters have it.
+        bounds: of liquid alpha: pairs of proportions from 0 to 1, low and high; None among them for no liquid alpha.
+            `BOUNDS` has the 15 pairs of .1 .3 .5 .7 .9. Not given: liquid alpha as the hyperparameters have it.
         hyperparameters: in place of those of the series. Liquid alpha needs Yuma 3.
         warmup: epochs of the copier that are not measured.
         executor, folder, progress: as for `yuma_kernel.studies.engine.run`.
@@ -240,8 +261,8 @@ def copying(
     if measured < 1:
         raise InputError(
             "series",
-            f"expected more than {first + skipped} epochs: the copier begins in epoch {first} and is measured after {skipped} "
-            f"more, got {len(given)}",
+            f"expected more than {first + skipped} epochs, as the copier begins in epoch {first} and is measured after "
+            f"{skipped} more, got {len(given)}",
         )
     for reveal in reveals:
         for share in shares:  # what cannot be computed is found before anything is
@@ -311,9 +332,7 @@ def _own_bounds(rules: Hyperparameters) -> list[int] | None:
 class _Subnet:
     """The series as it comes into force under a reveal period, with a place for the copier as the last uid."""
 
-    def __init__(
-        self, series: Series, rules: Hyperparameters, reveal: int, share: str, first: int, measured: int
-    ) -> None:
+    def __init__(self, series: Series, rules: Hyperparameters, reveal: int, share: str, first: int, measured: int) -> None:
         self.series, self.rules, self.reveal, self.first, self.measured = series, rules, reveal, first, measured
         self.n, self.end = series.n, len(series)
         self.rows = [self._row_in_force(t) if t >= reveal else SparseRows.empty(self.n + 1) for t in range(self.end)]
@@ -398,7 +417,9 @@ class _Subnet:
         """The simulation of epochs `begin` to before `end` in which the copier holds no permit; begun by `state`."""
         dates = [self.dates(t) for t in range(begin, end)]
         permits = np.stack([np.append(self.series.validator_permit[t], False) for t in range(begin, end)])
-        stacked = {name: np.stack([d[name] for d in dates]) for name in dates[0] if dates[0][name] is not None}
+        stacked: dict[str, Any] = {
+            name: np.stack([d[name] for d in dates]) for name in dates[0] if dates[0][name] is not None
+        }
         if state is None:
             state = SubnetState(
                 weights=self.rows[begin],
@@ -497,4 +518,3 @@ def _measured(
     trusts = [Fraction(int(trust[uid]), U16_MAX * count) for uid in (n, *subnet.others)]
     gain = float(own / theirs) if theirs else float("nan")
     return gain, float(trusts[0]), float(median(trusts[1:])), int(dividends[n])
-
