@@ -9,6 +9,14 @@ static inline uint64_t emission_share(int64_t x, uint64_t emission) {
     return p.hi > UINT32_MAX ? UINT64_MAX : p.hi << 32 | p.lo >> 32;
 }
 
+/* The same for a proportion, x <= 2^32: neither product passes 2^64, nor does the sum, which is at most `emission`. */
+static inline uint64_t part_of_emission(int64_t x, uint64_t emission) {
+    VERIFY_CHECK(is_proportion(x));
+    uint64_t p = (uint64_t)x * (emission >> 32) + ((uint64_t)x * (emission & UINT32_MAX) >> 32);
+    VERIFY_CHECK(p == emission_share(x, emission));
+    return p;
+}
+
 uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
     return emission_share(x, emission);
 }
@@ -19,28 +27,40 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
     REQUIRE_N(n);
     REQUIRE(incentive != NULL && dividends != NULL && stake != NULL && active_stake != NULL, YUMA_ERROR_NULL);
     REQUIRE(server_emission != NULL && validator_emission != NULL && total_emission != NULL, YUMA_ERROR_NULL);
-    int64_t total = 0, total_active = 0;
+    int64_t total = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
         VERIFY_CHECK(incentive[i] >= 0 && dividends[i] >= 0 && incentive[i] <= INT64_MAX - dividends[i] &&
                      total <= INT64_MAX - incentive[i] - dividends[i]);
         total += incentive[i] + dividends[i];
-        total_active += active_stake[i];
+        all |= incentive[i] | dividends[i];
     }
-    const int64_t *fallback = total_active == 0 ? stake : active_stake;
-    const fixed_divisor by_total = fixed_divisor_of(total);
-    for (uint32_t i = 0; i < n; i++) {
-        if (total == 0) {
-            server_emission[i] = emission_share(incentive[i], emission);
+    memset(server_emission, 0, n * sizeof *server_emission);
+    if (total == 0) {
+        const int64_t *fallback = any_nonzero(n, active_stake) ? active_stake : stake;
+        for (uint32_t i = 0; i < n; i++) {
             validator_emission[i] = total_emission[i] = emission_share(fallback[i], emission);
+        }
+        return YUMA_OK;
+    }
+    memset(validator_emission, 0, n * sizeof *validator_emission);
+    memset(total_emission, 0, n * sizeof *total_emission);
+    const fixed_divisor by_total = fixed_divisor_of(total);
+    const uint64_t reciprocal = UINT64_MAX / (uint64_t)total;
+    for (uint32_t i = 0; i < n; i++) { /* most have neither, and nearly all others one of the two */
+        const int64_t x = incentive[i], y = dividends[i];
+        if ((x | y) == 0) {
             continue;
         }
-        uint64_t server = emission_share(part_of(incentive[i], by_total), emission);
-        uint64_t validator = emission_share(part_of(dividends[i], by_total), emission);
-        server_emission[i] = server;
-        validator_emission[i] = validator;
-        total_emission[i] = incentive[i] == 0   ? validator
-                            : dividends[i] == 0 ? server
-                                                : emission_share(part_of(incentive[i] + dividends[i], by_total), emission);
+        uint64_t server = 0, validator = 0;
+        if (x != 0) {
+            server_emission[i] = server = all < 2 * YUMA_ONE ? part_of_emission(fixed_share_of(x, total, reciprocal), emission)
+                                                             : emission_share(fixed_div_by(x, by_total), emission);
+        }
+        if (y != 0) {
+            validator_emission[i] = validator = all < 2 * YUMA_ONE ? part_of_emission(fixed_share_of(y, total, reciprocal), emission)
+                                                                   : emission_share(fixed_div_by(y, by_total), emission);
+        }
+        total_emission[i] = x == 0 || y == 0 ? server + validator : emission_share(fixed_div_by(x + y, by_total), emission);
     }
     return YUMA_OK;
 }
@@ -48,11 +68,10 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
 yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored) {
     REQUIRE(count == 0 || (proportions != NULL && stored != NULL), YUMA_ERROR_NULL);
     int64_t outside = 0; /* negative where one is not within [0, ONE] */
-    for (size_t k = 0; k < count; k++) {
-        outside |= proportions[k] | (int64_t)((uint64_t)YUMA_ONE - (uint64_t)proportions[k]);
-    }
-    for (size_t k = 0; k < count && outside >= 0; k++) { /* the same without a branch, which compilers vectorize */
-        stored[k] = (uint16_t)((uint64_t)proportions[k] * 65535 >> 32);
+    for (size_t k = 0; k < count; k++) { /* fixed_to_u16 of proportions, without a branch or a product: compilers vectorize it */
+        uint64_t x = (uint64_t)proportions[k];
+        outside |= proportions[k] | (int64_t)((uint64_t)YUMA_ONE - x);
+        stored[k] = (uint16_t)(((x << 16) - x) >> 32);
     }
     for (size_t k = 0; k < count && outside < 0; k++) {
         stored[k] = fixed_to_u16(proportions[k]);

@@ -145,6 +145,54 @@ static inline int64_t fixed_div_by(int64_t a, fixed_divisor d) {
     return (int64_t)(q + (rest >= y));
 }
 
+/* The same for 0 <= a <= 2 * ONE, a <= b and 1 <= b < 2^62, without a branch: reciprocal is floor((2^64 - 1) / b). The bound above
+ * does not need that b has lost a factor; a * reciprocal falls short by at most a <= 2^33, so that q is the quotient or up to two
+ * less, and what is left is below 3 * b. */
+static inline int64_t fixed_share_of(int64_t a, int64_t b, uint64_t reciprocal) {
+    uint64_t x = (uint64_t)a, y = (uint64_t)b, q = x * reciprocal >> 32, rest = (x << 32) - q * y;
+    VERIFY_CHECK(a >= 0 && a <= 2 * YUMA_ONE && a <= b && b >= 1 && b >> 62 == 0 && rest < 3 * y);
+    q += (uint64_t)(rest >= y) + (rest >= 2 * y);
+    VERIFY_CHECK((int64_t)q == fixed_div(a, b));
+    return (int64_t)q;
+}
+
+/* A sum of stake, of which many are parts: at least 2^97 and below 2^127. */
+typedef struct {
+    wide sum;
+    uint64_t reciprocal; /* floor(2^(63 + b) / (sum.hi + 1)), where b is the index of the highest one bit of sum.hi + 1 */
+    unsigned fraction;   /* b - 33 */
+} fixed_whole;
+
+static inline int fixed_is_whole(wide sum) {
+    return sum.hi >> 32 >> 1 != 0 && sum.hi >> 63 == 0;
+}
+
+static inline fixed_whole fixed_whole_of(wide sum) {
+    VERIFY_CHECK(fixed_is_whole(sum));
+    uint64_t d = sum.hi + 1, rest;
+    unsigned b = 63 - wide_leading_zeros(d);
+    return (fixed_whole){sum, wide_div((wide){(uint64_t)1 << (b - 1), 0}, d, &rest), b - 32 - 1};
+}
+
+/* floor((a << 32) / sum) for a <= sum: a proportion. With f fractional bits, v = a * 2^(32 + f) / sum is estimated from the upper
+ * words alone, a.hi for a and d = sum.hi + 1 for sum, which makes it too small by less than 2^(32 + f) * 2 / (sum / 2^64) =
+ * 2^b / (sum / 2^64) <= 1 + 2^-33; the reciprocal cut to a whole number takes less than 1/2, the product cut to its upper word less
+ * than 1: e <= v < e + 3. Where the fraction of e leaves it open whether v passes a whole quotient, which is the next one or, with f =
+ * 0, the second, what is left of a * 2^32 tells, modulo 2^128 but below 2 * sum, or with f = 0, where sum is below 2^98, 3 * sum. */
+static inline int64_t fixed_part_of(wide a, const fixed_whole *w) {
+    uint64_t e = wide_mul(a.hi, w->reciprocal).hi, q = e >> w->fraction, ones = ((uint64_t)1 << w->fraction) - 1;
+    VERIFY_CHECK(!wide_less(w->sum, a));
+    if ((e & ones) + 3 > ones) {
+        wide product = wide_mul(q, w->sum.lo);
+        product.hi += q * w->sum.hi;
+        wide rest = wide_sub((wide){a.hi << 32 | a.lo >> 32, a.lo << 32}, product);
+        for (; !wide_less(rest, w->sum); q++) {
+            rest = wide_sub(rest, w->sum);
+        }
+    }
+    return (int64_t)q;
+}
+
 /* floor(2^64 / x), x >= 2: 2^64 = q * x + (rest + 1) */
 static inline uint64_t fixed_inverse(uint64_t x) {
     VERIFY_CHECK(x >= 2);

@@ -65,17 +65,32 @@ static inline int any_nonzero(uint32_t n, const int64_t *values) {
     return 0;
 }
 
+/* Each divided by `sum`, which is that of all of them; `all` is all of them or'ed. None is negative. Most are 0. */
+static inline void divide_by(uint32_t n, int64_t sum, int64_t all, int64_t *values) {
+    if (all < 2 * YUMA_ONE) { /* proportions */
+        const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+        for (uint32_t i = 0; i < n; i++) {
+            if (values[i] != 0) {
+                values[i] = fixed_share_of(values[i], sum, reciprocal);
+            }
+        }
+    } else {
+        const fixed_divisor d = fixed_divisor_of(sum);
+        for (uint32_t i = 0; i < n; i++) {
+            values[i] = part_of(values[i], d);
+        }
+    }
+}
+
 /* Each divided by their sum where that is not 0. None is negative, and the sum fits an int64_t. */
 static inline void divide_by_sum(uint32_t n, int64_t *values) {
-    int64_t sum = 0;
+    int64_t sum = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
         VERIFY_CHECK(values[i] >= 0 && sum <= INT64_MAX - values[i]);
         sum += values[i];
+        all |= values[i];
     }
-    fixed_divisor d = fixed_divisor_of(sum);
-    for (uint32_t i = 0; i < n; i++) {
-        values[i] = part_of(values[i], d);
-    }
+    divide_by(n, sum, all, values);
 }
 
 /* The entries of `from`, in order. `to` may be `from`. */

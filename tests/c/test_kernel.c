@@ -181,6 +181,12 @@ static void check_divisor(int64_t a, int64_t b) {
     }
 }
 
+static void check_share(int64_t a, int64_t b) {
+    if (0 <= a && a <= b && a <= 2 * YUMA_ONE && b != 0 && b >> 62 == 0) {
+        CHECK(fixed_share_of(a, b, UINT64_MAX / (uint64_t)b) == (int64_t)big_div((big){{(uint64_t)a << 32, (uint64_t)a >> 32}}, (big){{(uint64_t)b}}).limb[0]);
+    }
+}
+
 /* Around the a with a quotient of exactly q, and what stored values and their sums are. */
 static void check_quotients_by(uint64_t b) {
     for (int i = 0; i < 4; i++) {
@@ -188,6 +194,7 @@ static void check_quotients_by(uint64_t b) {
         uint64_t a = (b >> 32) * q + ((b & UINT32_MAX) * q >> 32);
         for (uint64_t d = 0; d < 3; d++) {
             check_divisor((int64_t)(a + d - 1), (int64_t)b);
+            check_share((int64_t)(a + d - 1), (int64_t)b);
         }
         check_divisor((int64_t)(random_bits() & UINT64_C(0xffff00000000)), (int64_t)(b << 32));
     }
@@ -197,6 +204,11 @@ static void check_quotients_by(uint64_t b) {
     check_divisor(YUMA_ONE + 1, (int64_t)b);
     check_divisor((int64_t)b - 1, (int64_t)b);
     check_divisor((int64_t)b, (int64_t)b);
+    for (int64_t less = 0; less < 3; less++) {
+        check_share(YUMA_ONE - less, (int64_t)b);
+        check_share(2 * YUMA_ONE - less, (int64_t)b);
+        check_share((int64_t)b - less, (int64_t)b);
+    }
 }
 
 static void test_divisor(void) {
@@ -204,6 +216,7 @@ static void test_divisor(void) {
         check_quotients_by(edges[i] >> 1);
         for (size_t k = i % stride; k < edge_count; k += stride) {
             check_divisor((int64_t)edges[k], (int64_t)edges[i]);
+            check_share((int64_t)edges[k], (int64_t)edges[i]);
         }
     }
     for (int i = 0; i < 40000; i += (int)stride) {
@@ -233,6 +246,91 @@ static void test_wide(void) {
         check_quotient64(a, a);
         check_quotient64(a, wide_add(a, (wide){0, a.hi != UINT64_MAX}));
         CHECK(wide_less(a, b) == big_less((big){{a.lo, a.hi}}, (big){{b.lo, b.hi}}));
+    }
+}
+
+static int64_t part(wide a, wide sum) {
+    return (int64_t)big_div((big){{a.lo << 32, a.hi << 32 | a.lo >> 32, a.hi >> 32}}, (big){{sum.lo, sum.hi}}).limb[0];
+}
+
+static void check_part(wide a, wide sum, const fixed_whole *whole) {
+    if (!wide_less(sum, a)) {
+        CHECK(fixed_part_of(a, whole) == part(a, sum));
+    }
+}
+
+/* About the smallest a with a quotient of q, and that a without its lower word and with the largest. */
+static void check_around_part(uint64_t q, wide sum, const fixed_whole *whole) {
+    big product = big_mul((big){{sum.lo, sum.hi}}, q);
+    wide a = {product.limb[1] >> 32 | product.limb[2] << 32, product.limb[0] >> 32 | product.limb[1] << 32};
+    for (uint64_t step = 0; step < 4; step++) {
+        check_part(wide_sub(wide_add(a, (wide){0, step}), (wide){0, 1}), sum, whole); /* of -1: above the sum */
+    }
+    check_part((wide){a.hi, 0}, sum, whole);
+    check_part((wide){a.hi, UINT64_MAX}, sum, whole);
+}
+
+static void check_parts(wide sum) {
+    if (!fixed_is_whole(sum)) {
+        return;
+    }
+    const fixed_whole whole = fixed_whole_of(sum);
+    for (uint64_t q = 0; q < 3; q++) {
+        check_around_part(q, sum, &whole);
+        check_around_part(((uint64_t)1 << 32) - q, sum, &whole);
+        check_around_part(((uint64_t)1 << 31) - q, sum, &whole);
+        check_around_part(random_bits() >> 32 >> random_bits() % 32, sum, &whole);
+        check_part((wide){random_bits() % (sum.hi + 1), random_runs()}, sum, &whole);
+    }
+}
+
+/* Of sums from the least to the largest, next to powers of two in both words, and of those that divide without a rest. */
+static void test_parts(void) {
+    CHECK(!fixed_is_whole((wide){((uint64_t)1 << 33) - 1, UINT64_MAX}) && fixed_is_whole((wide){(uint64_t)1 << 33, 0}));
+    CHECK(!fixed_is_whole((wide){(uint64_t)1 << 63, 0}) && fixed_is_whole((wide){UINT64_MAX >> 1, UINT64_MAX}));
+    for (size_t i = 0; i < edge_count; i++) {
+        for (size_t k = i % stride; k < edge_count; k += 8 * stride) {
+            check_parts((wide){edges[i], edges[k]});
+        }
+        check_parts((wide){edges[i], 0});
+        check_parts((wide){edges[i], UINT64_MAX});
+    }
+    for (size_t i = 0; i < 40000; i += stride) {
+        check_parts((wide){random_runs() >> 1 >> random_bits() % 31, random_runs()});
+        wide one = {random_runs() >> 17 >> random_bits() % 14, random_runs()}; /* equal stakes: one of so many */
+        uint64_t count = 1 + random_bits() % YUMA_MAX_UIDS;
+        wide sum = wide_mul(one.lo, count);
+        sum.hi += one.hi * count;
+        if (fixed_is_whole(sum)) {
+            const fixed_whole whole = fixed_whole_of(sum);
+            check_part(one, sum, &whole);
+        }
+    }
+}
+
+/* The stage over such stakes, of which some are below the threshold; the owner's may be. */
+static void test_normalize_stake(void) {
+    enum { UIDS = 40 };
+    for (size_t turn = 0; turn < 4000; turn += stride) {
+        uint64_t total[2 * UIDS], threshold = turn % 3 == 0 ? 0 : random_runs() >> 7 >> random_bits() % 57;
+        uint32_t n = 1 + (uint32_t)(random_bits() % UIDS);
+        int32_t owner = turn % 2 ? YUMA_NO_OWNER : (int32_t)(random_bits() % n);
+        unsigned shift = (unsigned)(random_bits() % 64);
+        wide sum = {0, 0};
+        for (uint32_t i = 0; i < n; i++) { /* 40 of them stay below 2^127 */
+            wide one = {random_runs() >> 7 >> shift, shift == 63 && turn % 5 == 0 ? 0 : random_runs()};
+            one = turn % 7 == 0 && i != 0 ? (wide){total[1], total[0]} : random_bits() % 4 == 0 ? (wide){0, 0} : one;
+            one.hi = random_bits() % 16 == 0 ? threshold : one.hi;
+            total[2 * i] = one.lo;
+            total[2 * i + 1] = one.hi;
+            sum = one.hi >= threshold || (int32_t)i == owner ? wide_add(sum, one) : sum;
+        }
+        int64_t stake[UIDS];
+        CHECK(yuma_normalize_stake(n, total, threshold, owner, stake) == YUMA_OK);
+        for (uint32_t i = 0; i < n; i++) {
+            int counts = (total[2 * i + 1] >= threshold || (int32_t)i == owner) && (sum.hi | sum.lo) != 0;
+            CHECK(stake[i] == (counts ? part((wide){total[2 * i + 1], total[2 * i]}, sum) : 0));
+        }
     }
 }
 
@@ -340,6 +438,129 @@ static void test_top_k(void) {
                     }
                     CHECK(permit[i] == (ahead < k));
                 }
+            }
+        }
+    }
+}
+
+/* Who is ahead of uid i, by stake and then by uid. */
+static uint32_t ahead_of(uint32_t n, const int64_t *stake, uint32_t i) {
+    uint32_t ahead = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        ahead += stake[j] > stake[i] || (j > i && stake[j] == stake[i]);
+    }
+    return ahead;
+}
+
+/* Of more stakes: of few values and of many, without stake and below 0, and such that the smallest is parted off again and again, until
+ * the middle of the span is taken. */
+static void test_permits(void) {
+    enum { UIDS = 300 };
+    static unsigned char workspace[16 * UIDS + 64];
+    for (unsigned turn = 0; turn < 400; turn += (unsigned)stride) {
+        int64_t stake[UIDS];
+        uint8_t permit[UIDS], top[UIDS];
+        uint32_t n = 1 + (uint32_t)(random_bits() % UIDS), staked = 0;
+        unsigned kind = turn % 6;
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t few = (int64_t)(random_bits() % 5), many = (int64_t)(random_runs() >> 31 >> random_bits() % 32);
+            int64_t comb = (int64_t)(i == 0 || i == n / 2 || i == n - 1 ? n - i : 1000000 + i);
+            stake[i] = kind == 0 ? few : kind == 1 ? many : kind == 2 ? (many & 1) * many : kind == 3 ? (int64_t)random_runs() : comb;
+            stake[i] = kind == 5 ? (int64_t)1 << (i % 63) : stake[i];
+            staked += stake[i] != 0;
+        }
+        for (uint32_t k = 0; k <= n; k += 1 + (uint32_t)(random_bits() % 9)) {
+            int32_t owner = turn % 4 == 0 ? (int32_t)(random_bits() % n) : YUMA_NO_OWNER;
+            CHECK(yuma_top_k(n, stake, k, top, workspace, sizeof workspace) == YUMA_OK);
+            CHECK(yuma_permits(n, stake, (uint16_t)k, owner, permit, workspace, sizeof workspace) == YUMA_OK);
+            for (uint32_t i = 0; i < n; i++) {
+                int highest = ahead_of(n, stake, i) < k;
+                CHECK(top[i] == highest);
+                CHECK(permit[i] == ((staked > k ? highest : stake[i] != 0) || (int32_t)i == owner));
+            }
+        }
+    }
+    /* an order in which the first, the middle and the last of what is left are always the three smallest */
+    static int64_t stake[UIDS];
+    uint32_t left[UIDS], count = UIDS;
+    for (uint32_t i = 0; i < UIDS; i++) {
+        left[i] = i;
+    }
+    for (int64_t next = 1; count != 0; next += 3) {
+        uint32_t chosen[3] = {0, count / 2, count - 1}, kept = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            int taken = i == chosen[0] ? 1 : i == chosen[1] ? 2 : i == chosen[2] ? 3 : 0;
+            if (taken) {
+                stake[left[i]] = next + taken;
+            } else {
+                left[kept++] = left[i];
+            }
+        }
+        count = kept;
+    }
+    for (uint32_t k = 1; k < UIDS; k += 7) {
+        uint8_t top[UIDS];
+        CHECK(yuma_top_k(UIDS, stake, k, top, workspace, sizeof workspace) == YUMA_OK);
+        for (uint32_t i = 0; i < UIDS; i++) {
+            CHECK(top[i] == (ahead_of(UIDS, stake, i) < k));
+        }
+    }
+}
+
+/* The stage, of proportions and of what is none, against its definition. */
+static void test_emission(void) {
+    enum { UIDS = 24 };
+    for (size_t turn = 0; turn < 20000; turn += stride) {
+        int64_t incentive[UIDS], dividends[UIDS], stake[UIDS], active[UIDS], total = 0, counted = 0;
+        uint64_t emission = random_runs(), server[UIDS], validator[UIDS], both[UIDS];
+        uint32_t n = 1 + (uint32_t)(random_bits() % UIDS);
+        unsigned shift = turn % 3 == 0 ? 6 + (unsigned)(random_bits() % 58) : 31; /* up to 2^58, and up to 2 * ONE */
+        for (uint32_t i = 0; i < n; i++) {
+            incentive[i] = turn % 5 != 0 && random_bits() % 3 ? (int64_t)(random_runs() >> shift) : 0;
+            dividends[i] = turn % 5 != 0 && random_bits() % 3 ? (int64_t)(random_runs() >> shift) : 0;
+            incentive[i] = turn % 11 == 0 ? (i == 0) * YUMA_ONE : incentive[i];
+            stake[i] = (int64_t)(random_runs() >> 31) - (i == 1);
+            active[i] = turn % 2 && random_bits() % 2 ? stake[i] : 0;
+            total += incentive[i] + dividends[i];
+            counted += active[i] != 0;
+        }
+        CHECK(yuma_emission(n, incentive, dividends, stake, active, emission, server, validator, both) == YUMA_OK);
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t fallback = counted ? active[i] : stake[i];
+            int64_t s = fixed_div(incentive[i], total), v = total ? fixed_div(dividends[i], total) : fallback;
+            CHECK(server[i] == yuma_emission_share(s, emission) && validator[i] == yuma_emission_share(v, emission));
+            CHECK(both[i] == yuma_emission_share(total ? fixed_div(incentive[i] + dividends[i], total) : fallback, emission));
+        }
+    }
+}
+
+/* About each proportion at which to_u16 gets one more, and outside of [0, ONE]. */
+static void test_store(void) {
+    enum { COUNT = 9 };
+    for (uint64_t v = 0; v < 65536; v += stride) {
+        uint64_t first = ((v << 32) + 65534) / 65535;
+        int64_t x[COUNT];
+        uint16_t stored[COUNT];
+        for (int k = 0; k < COUNT; k++) {
+            x[k] = fixed_clamp((int64_t)first + k - 4, 0, YUMA_ONE);
+        }
+        x[0] = v % 8 != 0 ? x[0] : v % 16 ? YUMA_ONE + (int64_t)random_runs() / 4 : (int64_t)random_runs();
+        CHECK(yuma_store(COUNT, x, stored) == YUMA_OK);
+        for (int k = 0; k < COUNT; k++) {
+            CHECK(stored[k] == fixed_to_u16(x[k]));
+        }
+    }
+}
+
+static void test_activity(void) {
+    for (size_t i = 0; i < edge_count; i++) {
+        for (size_t k = i % stride; k < edge_count; k += stride) {
+            uint64_t last[3] = {edges[(i + k) % edge_count], edges[i] - edges[k], edges[i] - edges[k] - 1};
+            uint8_t active[3];
+            CHECK(yuma_activity(3, last, edges[k], edges[i], active) == YUMA_OK);
+            for (int u = 0; u < 3; u++) {
+                uint64_t sum = last[u] + edges[k]; /* UINT64_MAX where that is less */
+                CHECK(active[u] == (sum < last[u] || sum >= edges[i]));
             }
         }
     }
@@ -1141,6 +1362,12 @@ int main(int count, char **arguments) {
     test_solved();
     test_solved_averages();
     test_top_k();
+    test_permits();
+    test_parts();
+    test_normalize_stake();
+    test_emission();
+    test_store();
+    test_activity();
     test_uidset();
     test_epoch();
     test_simulate(YUMA_PROFILE_425);

@@ -51,8 +51,8 @@ static const struct {
     void (*statement)(void);
 } known[] = {
     {"product", product}, {"product_signed", product_signed}, {"division", division}, {"mul", mul}, {"divide", divide},
-    {"divide_by", divide_by}, {"inverse", inverse},
-    {"quotient64", quotient64}, {"div64", div64},
+    {"divide_by", divide_by}, {"share_of", share_of}, {"inverse", inverse},
+    {"part_of", part_of}, {"quotient64", quotient64}, {"div64", div64},
 };
 
 int main(int count, char **names) {

@@ -188,6 +188,12 @@ void divide_by(void) {
     PROVE(fixed_div_by(a, fixed_divisor_of(b)) == (b == 0 ? 0 : (signed_double)a * ((signed_double)1 << HALF) / b));
 }
 
+void share_of(void) {
+    signed_word a = nondet_signed(), b = nondet_signed();
+    GIVEN(a >= 0 && a <= b && a <= 2 * YUMA_ONE && b >= 1 && b >> (WORD - 2) == 0);
+    PROVE(fixed_share_of(a, b, (word)-1 / (word)b) == (signed_double)a * ((signed_double)1 << HALF) / b);
+}
+
 void inverse(void) {
     word x = nondet_word();
     GIVEN(x >= 2);
@@ -250,6 +256,13 @@ void quotient64(void) {
     PROVE(number(q) == (overflow ? 0 : exact));
 }
 
+void part_of(void) {
+    wide a = any_wide(), sum = any_wide();
+    GIVEN(fixed_is_whole(sum) && number(a) <= number(sum));
+    fixed_whole whole = fixed_whole_of(sum);
+    PROVE(fixed_part_of(a, &whole) == (int32_t)(((uint32_t)number(a) << HALF) / number(sum)));
+}
+
 void div64(void) {
     wide a = any_wide(), b = any_wide();
     word x[2] = {a.lo, a.hi}, y[2] = {b.lo, b.hi}, q[2];
@@ -291,6 +304,9 @@ void calls_of_division(void) {
     (void)fixed_sdiv(x, y);
     if (x >= 0 && x <= y) {
         (void)fixed_div_by(x, fixed_divisor_of(y));
+        if (y >= 1 && x <= 2 * YUMA_ONE && y >> (WORD - 2) == 0) {
+            (void)fixed_share_of(x, y, (word)-1 / (word)y);
+        }
     }
     wide n = any_wide();
     word d = nondet_word(), r;
@@ -306,4 +322,8 @@ void calls_of_quotient64(void) {
     int overflow;
     GIVEN(d.hi != 0 || d.lo != 0);
     (void)fixed_quotient64(n, d, &overflow);
+    if (fixed_is_whole(d) && !wide_less(d, n)) {
+        fixed_whole whole = fixed_whole_of(d);
+        (void)fixed_part_of(n, &whole);
+    }
 }

@@ -61,13 +61,13 @@ PROOFS = [
     *(
         Proof(statement, 8, limbs, "enumerated")
         for limbs in (False, True)
-        for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by", "inverse")
+        for statement in ("product", "product_signed", "division", "mul", "divide", "divide_by", "share_of", "inverse")
     ),
     *(Proof(statement, 64, False, "rationals") for statement in sigmoid.STATEMENTS),
     *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
     Proof("product", 8, True, "minisat", [], True),
     Proof("product_signed", 8, True, "minisat", [], True),
-    *(Proof(name, 8, limbs, "enumerated", [], True) for limbs in (False, True) for name in ("quotient64", "div64")),
+    *(Proof(name, 8, limbs, "enumerated", [], True) for limbs in (False, True) for name in ("part_of", "quotient64", "div64")),
 ]
 
 HALVES = ("product_of_halves", "leading_zeros")  # in two words: of the text that halves.sed makes
@@ -94,6 +94,9 @@ BROKEN = [
     ("fixed.h", "x << shift != (uint64_t)a", "0", ("divide_by", 8, False)),
     ("fixed.h", "(rest >= y)", "(rest > y)", ("divide_by", 8, False)),
     ("fixed.h", "x > (uint64_t)YUMA_ONE ||", "", ("divide_by", 8, True)),
+    ("fixed.h", "(uint64_t)(rest >= y) + (rest >= 2 * y)", "(uint64_t)(rest >= y)", ("share_of", 8, False)),
+    ("fixed.h", "(e & ones) + 3 > ones", "(e & ones) + 1 > ones", ("part_of", 8, False)),
+    ("fixed.h", "d = sum.hi + 1, rest", "d = sum.hi, rest", ("part_of", 8, False)),
     ("fixed.h", "(rest == x - 1)", "(rest == x - 2)", ("inverse", 8, False)),
     ("fixed.h", "numerator.hi < y", "numerator.hi <= y", ("divide_of_quotients", 64, False)),
     (

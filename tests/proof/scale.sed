@@ -15,6 +15,7 @@ s/\b__GNUC__\b/PROOF_BUILTINS/g
 s/\b127\b/15/g
 s/\b64\b/8/g
 s/\b63\b/7/g
+s/\b62\b/6/g
 s/\b32\b/4/g
 # not scaled: 65535 has no counterpart, the exponential has constants of its own, and the exported names add nothing
 /^static inline .*fixed_\(ratio16\|to_u16\)/,/^}/d
