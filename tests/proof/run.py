@@ -67,7 +67,11 @@ PROOFS = [
     *(Proof(name, 8, limbs, "minisat", NO_LOOP_BOUND, True) for limbs in (False, True) for name in ("mul", "divide")),
     Proof("product", 8, True, "minisat", [], True),
     Proof("product_signed", 8, True, "minisat", [], True),
-    *(Proof(name, 8, limbs, "enumerated", [], True) for limbs in (False, True) for name in ("part_of", "quotient64", "div64")),
+    *(
+        Proof(name, 8, limbs, "enumerated", [], True)
+        for limbs in (False, True)
+        for name in ("part_of", "quotient64", "div64")
+    ),
 ]
 
 HALVES = ("product_of_halves", "leading_zeros")  # in two words: of the text that halves.sed makes
