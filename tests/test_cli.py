@@ -126,6 +126,13 @@ def test_no_emission_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "no emission to divide" in capsys.readouterr().err
 
 
+def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["epochs"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("yuma-kernel: error: expected a command, one of epoch, ")
+
+
 @pytest.mark.parametrize("form", ["--json", "--csv"])
 def test_chosen_uids(form: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Those asked for and no other, also such that earn nothing."""

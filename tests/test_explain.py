@@ -316,7 +316,7 @@ def test_what_it_says() -> None:
     text = str(e)
     assert "uid 0 of 6, block 100, profile 425, Yuma 3" in text
     assert "4 stored, 2 count, out: 1 by diagonal, 1 by registration" in text
-    assert "kept by stake, place 1 of stake, 2 have one; 0.000000300 alpha above uid 2" in text
+    assert "kept, place 1 by stake, 2 places; 0.000000300 alpha above uid 2" in text
     assert "diagonal: a weight on itself" in text
     assert "Weights of uid 0" in text
     assert "<td>registration</td>" in e._repr_html_()

@@ -97,7 +97,8 @@ def snapshot_of(given: Mapping[str, Any], *, units: Units = "chain", assume: boo
 
     missing = [name for name in ASSUMED if name not in given]
     if missing and not assume:
-        raise InputError(missing[0], "missing" + (f", and so are {', '.join(missing[1:])}" if missing[1:] else ""))
+        more = f", and so are {', '.join(missing[1:])}" if missing[1:] else ""
+        raise InputError(missing[0], f"missing{more}; to fill what is missing is asked for by assume (--assume)")
     n = weights.n
     state.setdefault("current_block", min(hyperparameters.tempo + 1, U64_MAX))
     block = integer("current_block", state["current_block"], 0, U64_MAX)
@@ -404,11 +405,12 @@ def _from_csv(path: str, content: bytes, name: str) -> dict[str, Any]:
     if name in ("weights", "bonds"):
         return {name: _entries(path, columns)}
     if len(columns) != len(header):
-        raise InputError(path, "expected every column once")
+        raise InputError(path, "expected a header with every column once; a matrix without one is named, weights=PATH")
     strange = [key for key in columns if key not in _BY_UID | {"uid"}]
     if strange:
         raise InputError(
-            path, f"expected columns of fields that each uid has, or a matrix as NAME=PATH, got {shown(strange[0])}"
+            path,
+            f"expected columns out of uid, {', '.join(sorted(_BY_UID))}, or a matrix as NAME=PATH, got {shown(strange[0])}",
         )
     if "uid" in columns and columns.pop("uid") != [str(uid) for uid in range(len(body))]:
         raise InputError(path, "expected uids 0, 1, 2 and so on in column uid")

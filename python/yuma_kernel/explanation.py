@@ -767,11 +767,11 @@ def _sentences(e: Explanation) -> Iterator[str]:
 
 
 def _permit_sentence(p: Permit) -> str:
-    place = f"place {p.place} of stake, {p.places} have one"
+    place = f"place {p.place} by stake, {p.places} places"
     if p.kept and p.by == "owner":
         return f"kept as the owner ({place})"
     missed = {"threshold": "missed: stake is below the threshold", "stake": "missed: there is no stake"}
-    head = f"kept by stake, {place}" if p.kept else missed.get(p.missed or "", f"missed, {place}")
+    head = f"kept, {place}" if p.kept else missed.get(p.missed or "", f"missed, {place}")
     tied = f", {p.tied} others with the same stake" if p.tied else ""
     if p.edge_uid is None or p.margin_total is None:
         return head + tied

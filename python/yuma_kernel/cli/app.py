@@ -50,6 +50,11 @@ class _Commands(click.Group):
             return None
         return cast(click.Command, importlib.import_module(COMMANDS[cmd_name]).command)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"expected a command, one of {', '.join(COMMANDS)}, got {args[0]!a:.40}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.command(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, help="Show the version of the package and the build of its kernel.")

@@ -23,6 +23,8 @@ def pairs_of(text: str) -> Iterator[tuple[int, int | float]]:
             uid, _, value = part.partition(":")
             yield _number(text, uid, whole=True), _number(text, value)  # type: ignore[misc]
         return
+    if re.match(r"\d+[^\w.]", text) and not Path(text).exists():  # written out, but otherwise
+        raise InputError("weights", f"expected uid:value[,uid:value...] or a file of them, got {shown(text)}")
     content = Path(text).read_text(encoding="utf-8-sig")
     for uid, value in _of_json(text, content) if content.lstrip()[:1] in ("{", "[") else _of_csv(text, content):
         yield _number(text, uid, whole=True), _number(text, value)  # type: ignore[misc]

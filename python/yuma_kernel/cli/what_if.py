@@ -21,20 +21,24 @@ from yuma_kernel.prospects import DEFAULT, WhatIf, what_if
 from yuma_kernel.results import STACKED
 from yuma_kernel.tables import SHOWN, Table
 
-_EPILOG: Final = """\
+_FORMS: Final[Mapping[str, str]] = {
+    "copy:UID": "it sets the consensus as its weights",
+    "toward:UID:SHARE": "it blends its weights with the consensus; shares are 0 to 1",
+    "move:UID:FROM:TO:SHARE": "of its weight so much goes from one uid to another",
+    "give:UID:TO:SHARE": "it gives one uid so much of its weight",
+    "set:UID:WEIGHTS": "WEIGHTS of any scale: uid:value[,uid:value...], or a file of them",
+    "stake:UID:RAO": "its total stake; +RAO or -RAO: so much more or less",
+    "add:UID:RAO:WEIGHTS": "it becomes a validator",
+    "drop:UID": "it leaves",
+    "replace:UID": "somebody new registers in its place",
+    "NAME=VALUE": "a hyperparameter",
+    "late:EPOCHS": "last: the weights before it count from so many epochs on",
+}
+
+_EPILOG: Final = f"""\
 \b
 A CHANGE is one of these, or several in quotes, made one after the other:
-  copy:UID                    it sets the consensus as its weights
-  toward:UID:SHARE            it blends its weights with the consensus; shares are 0 to 1
-  move:UID:FROM:TO:SHARE      of its weight so much goes from one uid to another
-  give:UID:TO:SHARE           it gives one uid so much of its weight
-  set:UID:WEIGHTS             WEIGHTS of any scale: uid:value[,uid:value...], or a file of them
-  stake:UID:RAO               its total stake; +RAO or -RAO: so much more or less
-  add:UID:RAO:WEIGHTS         it becomes a validator
-  drop:UID                    it leaves
-  replace:UID                 somebody new registers in its place
-  NAME=VALUE                  a hyperparameter
-  late:EPOCHS                 last: the weights before it count from so many epochs on
+{chr(10).join(f"  {form:<26}  {what}" for form, what in _FORMS.items())}
 
 \b
   yuma-kernel what-if sn7.npz copy:17 kappa=26214 "copy:17 kappa=26214" --uid 17
@@ -155,7 +159,7 @@ def _change(text: str) -> moves.Change:
             name, value = setting(part)
             change += moves.hyperparameters(**{name: value})
         else:
-            raise InputError("change", f"expected one of {', '.join(_KINDS)}, late, or NAME=VALUE, got {shown(part)}")
+            raise InputError("change", f"expected one of {', '.join(_FORMS)}, got {shown(part)}")
     return change
 
 
@@ -167,4 +171,5 @@ def _read(part: str, readers: tuple[Callable[[str], Any], ...]) -> list[Any]:
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
-    raise InputError("change", f"expected {kind} with numbers, {len(readers)} in all, as in --help, got {shown(part)}")
+    (form,) = (form for form in _FORMS if form.partition(":")[0] == kind)
+    raise InputError("change", f"expected {form}, got {shown(part)}")
