@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
-from yuma_kernel import pool
 from yuma_kernel.results import STACKED
 
 EPOCHS: Final = int(os.environ.get("YUMA_REENTRIES", "600"))
