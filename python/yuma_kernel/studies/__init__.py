@@ -10,6 +10,7 @@ from yuma_kernel.studies.floats import FloatInputs, float_epoch, float_inputs
 from yuma_kernel.studies.guarantee_map import Guarantee, guarantee
 from yuma_kernel.studies.hyperparameter_sweep import Sweep, sweep
 from yuma_kernel.studies.metrics import METRICS, Observed
+from yuma_kernel.studies.research_variants import Research, Variant, default_variants, research
 from yuma_kernel.studies.result import Study
 from yuma_kernel.studies.retentions import Retention, retention
 from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
@@ -22,3 +23,4 @@ __all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retentio
 __all__ += ["BondReset", "Registration", "SCENARIOS", "Scenario", "Scenarios", "library", "scenario", "scenarios"]
 __all__ += ["FloatError", "FloatInputs", "float_epoch", "float_error", "float_inputs"]
 __all__ += ["BOUNDS", "METRICS", "Copying", "Curve", "Observed", "Series", "Sweep", "copying", "generated_series", "sweep"]
+__all__ += ["Research", "Variant", "default_variants", "research"]

@@ -48,16 +48,19 @@ class BondReset:
     Attributes:
         epoch: the first that finds them gone; from 1 on.
         server, validator: counted from 0 each; None for all.
+        without_consensus: of one server: only if the epoch before stored a consensus of 0 for it.
     """
 
     epoch: int
     server: int | None = None
     validator: int | None = None
+    without_consensus: bool = False
 
     def __str__(self) -> str:
         of = "all bonds" if self.validator is None else f"the bonds of validator {self.validator + 1}"
         on = "" if self.server is None else f" on server {self.server + 1}"
-        return f"before epoch {self.epoch} {of}{on} are reset (not the chain's)"
+        unless = ", if nothing of consensus is on it," if self.without_consensus else ""
+        return f"before epoch {self.epoch} {of}{on}{unless} are reset (not the chain's)"
 
 
 @dataclass(frozen=True)
@@ -385,8 +388,11 @@ def _event(k: int, event: object, shape: tuple[int, ...]) -> Event:
     integer("events", event.epoch, 1, epochs - 1, k)
     if event.server is not None or isinstance(event, Registration):
         integer("events", event.server, 0, servers - 1, k)
-    if isinstance(event, BondReset) and event.validator is not None:
-        integer("events", event.validator, 0, validators - 1, k)
+    if isinstance(event, BondReset):
+        if event.validator is not None:
+            integer("events", event.validator, 0, validators - 1, k)
+        if boolean("events", event.without_consensus) and event.server is None:
+            raise InputError("events", "expected a server whose consensus decides", k)
     return event
 
 

@@ -352,7 +352,7 @@ def scenarios(
     named = default_rules(profile) if rules is None else checked_rules(rules)
     known = checked_penalties(penalties)
     amount = integer("emission", emission, 0, 2**63 - 1)
-    given = {name: _plain(h) for name, h in named.items()}
+    given = {name: plain(h) for name, h in named.items()}
     chunks: list[Chunk] = [
         {"scenario": each.to_dict(), "rules": given, "penalties": known, "emission_rao": amount} for each in made
     ]
@@ -403,7 +403,7 @@ def checked_penalties(penalties: object) -> list[int]:
     return known
 
 
-def _plain(h: Hyperparameters) -> dict[str, Any]:
+def plain(h: Hyperparameters) -> dict[str, Any]:
     return {name: value for name, value in vars(h).items() if not name.startswith("_")}
 
 
@@ -437,7 +437,7 @@ def assembled(
         stake = np.zeros((runs_of, epochs, n), np.uint64)
         stake[:, :, :validators] = each.stakes
         add("stake_rao", stake.reshape(-1))
-        for name, column in _STORED.items():
+        for name, column in STORED.items():
             add(column, got[name].reshape(-1))
         paid = got["validator_emission"].reshape(-1)
         per = np.full(paid.size, np.nan)
@@ -455,7 +455,7 @@ def assembled(
     return {name: np.concatenate(column) for name, column in columns.items()}
 
 
-_STORED: Final = {
+STORED: Final = {
     "consensus": "consensus",
     "validator_trust": "validator_trust",
     "incentive": "incentive",
@@ -469,18 +469,20 @@ _STORED: Final = {
 def runs(chunk: Chunk) -> dict[str, AnyArray]:
     """One scenario under all rules and penalties: by output, [rules · penalties, epochs, n], and the bonds that each epoch
     stores, uint16[rules · penalties, epochs, validators, servers]."""
-    made = Scenario.from_dict(chunk["scenario"])
-    inputs = _Inputs(made)
-    found: dict[str, list[AnyArray]] = {name: [] for name in (*_STORED, "bonds")}
-    for rules in chunk["rules"].values():
-        for penalty in chunk["penalties"]:
-            h = made.under(Hyperparameters(**{**rules, "bonds_penalty": penalty}))
-            for name, values in inputs.run(h, chunk["emission_rao"]).items():
-                found[name].append(values)
-    return {name: np.stack(each) for name, each in found.items()}
+    inputs = Inputs(Scenario.from_dict(chunk["scenario"]))
+    named = (
+        Hyperparameters(**{**rules, "bonds_penalty": p}) for rules in chunk["rules"].values() for p in chunk["penalties"]
+    )
+    return stacked(inputs.run(inputs.made.under(h), chunk["emission_rao"]) for h in named)
 
 
-class _Inputs:
+def stacked(each: Iterable[Mapping[str, AnyArray]]) -> dict[str, AnyArray]:
+    """Of what runs give, by output, one array with an axis more in front."""
+    found = list(each)
+    return {name: np.stack([run[name] for run in found]) for name in found[0]}
+
+
+class Inputs:
     """What the epochs of a scenario find, whatever the rules."""
 
     def __init__(self, made: Scenario) -> None:
@@ -497,11 +499,15 @@ class _Inputs:
         events = [event for event in self.made.events if isinstance(event, Registration)]
         if not events:
             return None
-        blocks = np.tile(self.first.block_at_registration, (self.made.epochs, 1))
+        registered = np.tile(self.first.block_at_registration, (self.made.epochs, 1))
         for event in sorted(events, key=lambda event: event.epoch):
             uid = len(self.made.validators) + event.server
-            blocks[event.epoch :, uid] = self.first.current_block + (event.epoch - 1) * period(h) + 1
-        return blocks
+            registered[event.epoch :, uid] = self.block(h, event.epoch - 1) + 1
+        return registered
+
+    def block(self, h: Hyperparameters, epoch: int) -> int:
+        """In which an epoch runs."""
+        return self.first.current_block + epoch * period(h)
 
     def run(self, h: Hyperparameters, emission: int) -> dict[str, AnyArray]:
         """By output [epochs, n], and bonds [epochs, validators, servers]."""
@@ -523,7 +529,7 @@ class _Inputs:
                     bonds=True,
                 )
             )
-        out = {name: np.concatenate([getattr(part, name) for part in done]) for name in _STORED}
+        out = {name: np.concatenate([getattr(part, name) for part in done]) for name in STORED}
         return {**out, "bonds": self.dense([rows for part in done for rows in part.bonds or ()])}
 
     def reset(self, state: SubnetState, epoch: int) -> SubnetState:
@@ -535,6 +541,8 @@ class _Inputs:
                 gone = np.ones(kept.uid.size, np.bool_)
                 if event.server is not None:
                     gone &= kept.uid == validators + event.server
+                    if event.without_consensus and state.previous_consensus is not None:
+                        gone &= int(state.previous_consensus[validators + event.server]) == 0
                 if event.validator is not None:
                     gone &= kept.entry_rows() == event.validator
                 kept = _without(kept, gone)
