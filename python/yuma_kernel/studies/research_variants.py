@@ -256,7 +256,7 @@ def _epoch(
             kept = stages.column_max_normalize(normalized)
 
     server, validator, _ = stages.emission(incentive, dividends, stake, active_stake, emission)
-    stored = {
+    stored: dict[str, AnyArray] = {
         "consensus": stages.to_u16(consensus),
         "validator_trust": stages.to_u16(stages.validator_trust(clipped)),
         "incentive": stages.to_u16(incentive),
