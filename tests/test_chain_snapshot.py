@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -777,6 +778,36 @@ def test_no_answer_in_time(scheme: str, awaited: bool) -> None:
     assert caught.value.request == "chain_getHead"
     assert issubclass(CHAIN.TransportTimeout, (TimeoutError, OSError))
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_an_answer_that_trickles(awaited: bool) -> None:
+    """A byte before every time-out of the socket: the whole answer has to come in time."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(1000):
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            start = time.monotonic()
+            with pytest.raises(CHAIN.TransportTimeout, match=r"did not answer in 0.4 seconds, 2 attempts"):
+                _read(f"HTTP://127.0.0.1:{server.server_address[1]}", awaited, timeout=0.4, attempts=2)
+            assert time.monotonic() - start < 10
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _read(url: str, awaited: bool, **options: Any) -> yk.Snapshot:

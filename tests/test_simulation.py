@@ -277,6 +277,19 @@ def test_warns_when_the_last_validator_goes_inactive(backend: str, every: int, m
     yk.simulate(state, h, epochs=7, current_block=blocks, validator_permit=none, backend=backend)
 
 
+@pytest.mark.parametrize(("profile", "owner"), [(475, 0), (401, 0), (365, None), (257, None), (233, 0)])
+def test_whose_stake_counts_before_it_warns(profile: int, owner: int | None, backend: str) -> None:
+    """The owner's below the threshold where it has the privilege, everybody's where a profile has no threshold."""
+    state, h = lively()
+    blocks = [10, 20, 30, 34, 35, 40, 50]
+    rules = replace(h, profile=profile, stake_threshold=6)
+    if profile != 365:
+        with pytest.warns(yk.InactiveWarning, match=r"from epoch 4 \(block 35\) on no validator"):
+            yk.simulate(replace(state, owner_uid=owner), rules, epochs=7, current_block=blocks, backend=backend)
+        return
+    yk.simulate(replace(state, owner_uid=0), rules, epochs=7, current_block=blocks, backend=backend)  # nobody's counts
+
+
 def test_no_epoch_kept() -> None:
     state, h = CASES[0]
     got = yk.simulate(state, h, epochs=2, every=5, bonds=True)

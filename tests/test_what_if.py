@@ -207,11 +207,14 @@ def test_changes_are_values() -> None:
 
 def test_progress_and_threads() -> None:
     seen: list[tuple[int, int]] = []
-    for epochs in (1, 3):
-        one = yk.what_if(subnet(), RULES, CHANGES, epochs=epochs, threads=1)
+    for epochs, owner in ((1, None), (1, 1), (3, 1)):  # two of the changes take the owner away
+        state = subnet(owner_uid=owner)
+        one = yk.what_if(state, RULES, CHANGES, epochs=epochs, threads=1)
         seen.clear()
-        two = yk.what_if(subnet(), RULES, CHANGES, epochs=epochs, threads=3, progress=lambda *at: seen.append(at))
-        assert seen[-1] == (len(CHANGES) + 1, len(CHANGES) + 1)
+        two = yk.what_if(state, RULES, CHANGES, epochs=epochs, threads=3, progress=lambda *at: seen.append(at))
+        assert seen == sorted(set(seen))
+        assert {of for _, of in seen} == {len(CHANGES) + 1}
+        assert seen[-1][0] == len(CHANGES) + 1
         for output in DEFAULT:
             assert one.then[output].tolist() == two.then[output].tolist()
 

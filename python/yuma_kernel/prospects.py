@@ -231,6 +231,11 @@ def _next(
         given["weights"], given["uids"] = _dense(state, moved, some), moved
     elif moved:
         given["weights"] = [draft.weights() for draft in some]
+
+    def told(done: int, _: int | None) -> None:
+        if progress is not None:
+            progress(done, len(come))
+
     everybody = [draft.hyperparameters for draft in some]
     one_rule = all(h is rules for h in everybody)
     got = variants(
@@ -240,7 +245,7 @@ def _next(
         emission=amount,
         outputs=outputs,
         threads=threads,
-        progress=progress,  # type: ignore[arg-type]  # count says how many
+        progress=told if callable(progress) else progress,  # which refuses what is no function
         backend=backend,
         **given,
     )
@@ -249,10 +254,11 @@ def _next(
     rows = _room(outputs, len(come), state.n)
     for name, values in rows.items():
         values[together] = got.arrays[name]
-    for k in sorted(set(range(len(come))) - set(together)):
+    for done, k in enumerate(sorted(set(range(len(come))) - set(together)), len(together) + 1):
         alone = epoch(come[k].apply(), come[k].hyperparameters, emission=amount, backend=backend)
         for name, values in rows.items():
             values[k] = getattr(alone, name)
+        told(done, None)
     return {name: seal(values) for name, values in rows.items()}
 
 

@@ -286,7 +286,7 @@ class Dates:
         return np.array([values(h) for h in (rules[epochs] if len(rules) > 1 else rules)], np.uint64)[:, None]
 
     def _holds(self, permit: AnyArray, epochs: slice) -> AnyArray:
-        """With the owner, where it always has one."""
+        """With the owner, where it always has one, and where its stake counts whatever it is."""
         owner = self.plan.state.owner_uid
         if owner is None:
             return permit
@@ -337,8 +337,8 @@ class Dates:
         epochs = slice(first, first + len(permit))
         part = epochs if len(self._high) > 1 else slice(None)
         high, some = self._high[part], self._any[part]
-        counts = some & (high >= self._rules(epochs, lambda h: h.stake_threshold))
-        validators = permit & counts
+        enough = high >= self._rules(epochs, lambda h: h.stake_threshold * h.rules.stake_threshold)
+        validators = permit & some & self._holds(np.broadcast_to(enough, permit.shape), epochs)
         any_active = np.atleast_1d((validators & active).any(axis=1))
         gone = np.atleast_1d(validators.any(axis=1)) & ~any_active
         had = np.concatenate([[self._some], any_active[:-1]])

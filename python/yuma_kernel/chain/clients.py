@@ -54,7 +54,7 @@ def url_of(source: str) -> str:
         sound = False
     if not sound:  # what it is may hold a key, and is not shown
         raise InputError("source", f"expected {WHAT}")
-    return url
+    return parts.scheme + url[url.index(":") :]  # a scheme may be written in capitals
 
 
 def name_of(source: object) -> str:

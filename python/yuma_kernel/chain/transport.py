@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -43,6 +43,7 @@ ATTEMPTS: Final = 3
 _PAUSE: Final = 0.25  # seconds before the second attempt; every further pause is twice as long
 _MOST: Final = 2**26
 """Bytes of an answer: the state of a subnet of 32767 uids would fit."""
+_PART: Final = 2**16
 _AGAIN: Final = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of HTTP after which the same request may succeed."""
 
@@ -206,9 +207,10 @@ class Http:
     def call(self, request: Request) -> Any:
         number = next(self._numbers)
         post = urllib.request.Request(self._url, _payload(request, number).encode(), self._headers, method="POST")
+        end = time.monotonic() + self._timeout
         try:
             with self._opener.open(post, timeout=self._timeout) as response:
-                body = response.read(_MOST + 1)
+                body = b"".join(self._parts(response, end))
                 announced = response.headers.get("Content-Length")
         except urllib.error.HTTPError as error:
             self._refuse(error.code, request)
@@ -229,6 +231,16 @@ class Http:
             rule = f"{self._name} broke off after {len(body)} bytes"
             raise TransportError(rule, request=request.method, item=request.about)
         return result_of(_parsed(body, request), number, request)
+
+    @staticmethod
+    def _parts(response: Any, end: float) -> Iterator[bytes]:
+        """What comes of the body until `end`, though the socket's own time-out begins anew with every part of it."""
+        size = 0
+        while size <= _MOST and (part := response.read1(_PART)):
+            if time.monotonic() > end:
+                raise TimeoutError
+            size += len(part)
+            yield part
 
     def _late(self, request: Request) -> NoReturn:
         rule = f"{self._name} did not answer in {self._timeout:g} seconds"
