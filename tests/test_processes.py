@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -288,7 +289,8 @@ print(*rank(ends, uid, value, np.array([2**32])), sum(rank.stats.cache_hits.valu
 
 def test_what_is_compiled_is_of_the_sources_as_they_are(tmp_path: Path) -> None:
     """A cached function holds the code of those that it calls, whatever file they stand in."""
-    compiler = pytest.importorskip("yuma_kernel.kernel.jit.compiler")
+    pytest.importorskip("numba")
+    compiler = importlib.import_module("yuma_kernel.kernel.jit.compiler")
     package = shutil.copytree(Path(compiler.__file__).parent, tmp_path / "jit", ignore=shutil.ignore_patterns("__pycache__"))
     called = package / "fixed.py"
     before = called.read_text()
