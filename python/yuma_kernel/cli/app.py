@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "compare": "yuma_kernel.cli.compare",
         "what-if": "yuma_kernel.cli.what_if",
         "preflight": "yuma_kernel.cli.preflight",
+        "study": "yuma_kernel.cli.study",
         "fetch": "yuma_kernel.cli.fetch",
         "next": "yuma_kernel.cli.next",
         "forecast": "yuma_kernel.cli.forecast",

@@ -133,25 +133,32 @@ class FloatError(Study):
             raise InputError("output", f"expected one that was compared, got {shown(output)}")
         ax = axes(ax)
         epochs, said = int(self.provenance["epochs"]), output.replace("_", " ")
-        for simulator in self.provenance["parameters"]["simulators"]:
+        for k, simulator in enumerate(self.provenance["parameters"]["simulators"]):
             if epochs > 1:
-                parts = [self._measures(simulator, output, k)["elsewhere"] for k in range(epochs)]
-                ax.plot(range(epochs), parts, marker=".", label=simulator)
+                parts = [self._measures(simulator, output, at)["elsewhere"] for at in range(epochs)]
+                # one below the other is seen through its gaps
+                ax.plot(range(epochs), parts, "os^v"[k % 4], ls=("-", "--", ":")[k % 3], ms=6 - k % 3 * 1.5, label=simulator)
             else:
                 of = (self.table["simulator"] == simulator) & (self.table["output"] == output)
                 ax.scatter(self.table["value"][of], np.abs(self.table["difference"][of]), s=14, alpha=0.7, label=simulator)
         unit = "rao" if output in PAID else "of 65535"
         if epochs > 1:
-            ax.set_yscale("symlog", linthresh=1e-9)
-            ax.set_ylim(0, None)
+            if any(line.get_ydata().any() for line in ax.lines):
+                ax.set_yscale("log")  # of an epoch without a difference there is no point
             ax.set_xlabel("epoch")
             ax.set_ylabel("part that would go to somebody else")
             ax.set_title(f"{said}: what a float simulation gives to others than the chain")
         else:
-            ax.set_xscale("symlog", linthresh=1)
-            ax.set_yscale("symlog", linthresh=1)
+            of = self.table["output"] == output
+            for scale, values in (
+                (ax.set_xscale, self.table["value"][of]),
+                (ax.set_yscale, np.abs(self.table["difference"][of])),
+            ):
+                some = values[values > 0]
+                scale("symlog", linthresh=10.0 ** np.floor(np.log10(float(some.min()))) if some.size else 1)
             ax.set_xlim(0, None)
-            ax.set_ylim(-0.1, None)
+            ax.set_ylim(0, None)
+            ax.grid(visible=True, linewidth=0.3)
             ax.set_xlabel(f"{said} as the chain stores it ({unit})")
             ax.set_ylabel(f"difference, as stored ({unit})")
             ax.set_title(f"{said}: by how much a float simulation is off, a point a uid")

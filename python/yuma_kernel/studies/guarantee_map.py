@@ -19,12 +19,13 @@ import numpy.typing as npt
 from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError
-from yuma_kernel.extras import axes
+from yuma_kernel.extras import axes, extra
 from yuma_kernel.profiles import NEWEST
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.stake import stake_from_rao
 from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.result import Study, provenance
+from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.variants import variants
 
@@ -79,17 +80,37 @@ class Guarantee(Study):
             least = major
         return least
 
+    def brief(self) -> Table:
+        """By stake, the retention, and what the major side gets at worst if it gives all weight to itself."""
+        stakes = np.unique(self.table["stake"]).tolist()
+        columns: dict[str, list[Any]] = {"stake": stakes, "retention": [self.retention(stake) for stake in stakes]}
+        alone = self.table["major_weight"] == 1
+        columns["worst_at_1"] = [
+            float(self.table["major_emission"][alone & (self.table["stake"] == stake)].min()) for stake in stakes
+        ]
+        people = {
+            "stake": [f"{stake:g}" for stake in stakes],
+            "retention": ["none" if value is None else f"{value:.2f}" for value in columns["retention"]],
+            "worst_at_1": [f"{value:.4f}" for value in columns["worst_at_1"]],
+        }
+        caption = "retention: the least major weight that keeps the stake's part of the emission for every minor weight"
+        headers = {"worst_at_1": "least emission at weight 1"}
+        return Table(columns, people, headers, title=self.title, caption=caption)
+
     def plot(self, ax: Any = None) -> Any:
         """For each stake the contour on which the major side gets just its stake's part; returns the axes."""
         ax = axes(ax)
         stakes = np.unique(self.table["stake"])
+        colors = extra("matplotlib", "plots").colormaps["viridis"]
         for k, stake in enumerate(stakes):
             of = self.table["stake"] == stake
             x, y = (np.unique(self.table[name][of]) for name in ("major_weight", "minor_weight"))
             parts = self.table["major_emission"][of].reshape(x.size, y.size)
-            color = [k / max(1, stakes.size - 1) * 0.9] * 3
-            lines = ax.contour(x, y, parts.T, levels=[stake], colors=[color])
-            ax.clabel(lines, fmt={stake: f"{stake:.2f}"}, fontsize=8)
+            lines = ax.contour(x, y, parts.T, levels=[stake], colors=[colors(k / max(1, stakes.size - 1) * 0.9)])
+            points = np.concatenate([line for line in lines.allsegs[0] if len(line)] or [np.empty((0, 2))])
+            if len(points):  # where the lines are apart, at other heights side by side
+                at = points[np.argmin(np.abs(points[:, 1] - (0.08, 0.16)[k % 2]))]
+                ax.clabel(lines, fmt={stake: f"{stake:.2f}"}, fontsize=8, manual=[tuple(at)])
         ax.set_xlabel("major weight $W_H$, the part that the major side gives itself")
         ax.set_ylabel("minor weight $W_C$, the part that the minor side gives itself")
         ax.set_title("stake S of the major side: right of its line, it keeps S of the emission")

@@ -99,10 +99,10 @@ class Retention(Study):
             ax.plot([at[k] for k in order], self.table["retention"][order], marker="o", label=label)
         ax.set_xlabel(_LABELS[x] + (", a part of 1" if x in _OF_U16 else ""))
         ax.set_ylabel("retention: least major weight $W_H$")
-        ax.set_ylim(None, 1)
+        ax.set_ylim(None, 1.02)
         ax.set_title("from this weight for itself on, the major side keeps its part")
         if others:
-            ax.legend()
+            ax.legend(fontsize=9 if len(lines) <= 8 else 6, ncols=1 + len(lines) // 24).set_in_layout(False)
         return ax
 
 

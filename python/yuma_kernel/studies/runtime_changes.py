@@ -17,6 +17,7 @@ from yuma_kernel.profiles import PROFILES
 from yuma_kernel.results import EpochResult
 from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.result import Study, provenance
+from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 
 MEASURED: Final = (
@@ -45,6 +46,17 @@ class Runtimes(Study):
         ):
             counts[older, newer][name] += 1
         return counts
+
+    def brief(self) -> Table:
+        """By profile and the next newer one, how many uids have another output."""
+        counts = self.summary()
+        columns: dict[str, list[Any]] = {
+            "profile": [older for older, _ in counts],
+            "compared_with": [newer for _, newer in counts],
+        }
+        columns |= {name: [outputs[name] for outputs in counts.values()] for name in MEASURED}
+        caption = f"how many of {self.provenance['n']} uids differ, block {self.provenance['current_block']}"
+        return Table(columns, title=self.title, caption=caption)
 
     def plot(self, ax: Any = None) -> Any:
         """By pair of profiles and output, the part of the uids that differ, as a heat map; returns the axes."""
