@@ -38,9 +38,11 @@ enum {
 typedef struct {
     uint32_t depth;
     uint32_t *weights;       /* [depth][SLICE] */
-    uint16_t *bonds;         /* [depth][SLICE] as stored, outdated ones 0; the bonds to store when `bonds` is done */
-    uint16_t *kept;          /* [depth], bit lane: whether the bond to store stands in the row; 0 at first */
-    const uint16_t *present; /* [depth][SLICE] 2^16 - 1 where a weight stands, zeros included, else 0; null unless liquid */
+    /* Of a whole row each slice; this many slices further on the next row. */
+    uint32_t pitch;
+    uint16_t *bonds;         /* [depth][pitch][SLICE] as stored, outdated ones 0; the bonds to store when `bonds` is done */
+    uint16_t *kept;          /* [depth][pitch], bit lane: whether the bond to store stands in the row; 0 at first */
+    const uint16_t *present; /* [depth][pitch][SLICE] 2^16 - 1 where a weight stands, zeros included, else 0; null unless liquid */
 } vector_slice;
 
 /* What is known of a column. */
@@ -97,9 +99,9 @@ typedef struct {
 
 /* A row to store. */
 typedef struct {
-    uint32_t slices, pitch;       /* SLICE entries from a slice to the next, times this */
-    const uint16_t *uid;          /* [slices][SLICE] */
-    const uint16_t *bonds, *kept; /* of the first slice */
+    uint32_t slices;
+    const uint16_t *uid, *bonds; /* [slices][SLICE] */
+    const uint16_t *kept;        /* [slices] */
 } vector_row;
 
 /* Numbers raised by 2^52 are added up as integers of 64 bits, of which the low 52 are the sum of the numbers. */

@@ -26,6 +26,11 @@ INLINE size_t slots_of(const columns *c, uint32_t d, unsigned v) {
     return d * (size_t)SLICE + c->lane + v * LANES;
 }
 
+/* The same of what stands in whole rows. */
+INLINE size_t place_in_row(const vector_slice *s, const columns *c, uint32_t d, unsigned v) {
+    return d * (size_t)s->pitch * SLICE + c->lane + v * LANES;
+}
+
 /* ema_bonds, and what is known of them by column when they are all there. */
 typedef struct {
     double *bond; /* [depth][WIDE] */
@@ -67,9 +72,10 @@ INLINE void keep(const vector_slice *s, const columns *c, const averages *a) {
     const unsigned all = (1u << WIDE) - 1;
     const int every = above_0(a->lowest[0], a->lowest[1]) == all;
     uint16_t *kept = s->kept;
+    const size_t pitch = s->pitch;
     for (uint32_t d = 0, depth = s->depth; d < depth; d++) {
         unsigned set = every ? all : above_0(load(place_of(a, d, 0)), load(place_of(a, d, 1)));
-        kept[d] = (uint16_t)(kept[d] | set << c->lane);
+        kept[d * pitch] = (uint16_t)(kept[d * pitch] | set << c->lane);
     }
 }
 
@@ -95,7 +101,7 @@ INLINE void normalized(const vector_epoch *e, const vector_slice *s, const colum
         }
         add_to_row(e->dividends, d, (number)all);
         if (yuma2) {
-            store_u16(s->bonds + slots_of(c, d, 0), stored);
+            store_u16(s->bonds + place_in_row(s, c, d, 0), stored);
         }
     }
 }
@@ -126,8 +132,8 @@ INLINE void bonds_yuma2(const vector_epoch *e, const vector_slice *s, const colu
     }
     for (uint32_t d = 0; d < depth; d++) {
         EACH(v) {
-            number old = raised_by(raised_from_u16(s->bonds + slots_of(c, d, v)), of_old[v]);
-            VERIFY_CHECK(are_quotients(old, raised_from_u16(s->bonds + slots_of(c, d, v)) - UP, c->old_sum[v]));
+            number old = raised_by(raised_from_u16(s->bonds + place_in_row(s, c, d, v)), of_old[v]);
+            VERIFY_CHECK(are_quotients(old, raised_from_u16(s->bonds + place_in_row(s, c, d, v)) - UP, c->old_sum[v]));
             put_average(&a, d, v, ema(e, divide(new_bond(e, s, c, d, v, clipped), by_new[v]), old));
         }
     }
@@ -161,8 +167,10 @@ INLINE number liquid_ema(number alpha, number w, number b) {
     return least(splat(TWO_32), floor_mul_add(b, (TWO_32 - alpha) * UNIT, w, alpha * UNIT));
 }
 
-INLINE number liquid_slot(const vector_epoch *e, const vector_slice *s, size_t at, number consensus, number *bond) {
-    return liquid_weight(e, s->weights + at, s->bonds + at, (mask)(words_from_u16(s->present + at) != 0), consensus, bond);
+INLINE number liquid_slot(const vector_epoch *e, const vector_slice *s, const columns *c, uint32_t d, unsigned v, number *bond) {
+    const size_t at = place_in_row(s, c, d, v);
+    const mask there = (mask)(words_from_u16(s->present + at) != 0);
+    return liquid_weight(e, s->weights + slots_of(c, d, v), s->bonds + at, there, c->consensus[v], bond);
 }
 
 /* The alphas of the liquid EMA by slot, in `alpha`. */
@@ -176,7 +184,7 @@ INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const co
     size_t count = depth * (size_t)WIDE, padded = (count + ALPHAS - 1) / ALPHAS * ALPHAS;
     for (uint32_t d = 0; d < depth; d++) {
         EACH(v) {
-            number b, w = liquid_slot(e, s, slots_of(c, d, v), c->consensus[v], &b);
+            number b, w = liquid_slot(e, s, c, d, v, &b);
             store(alpha + d * (size_t)WIDE + v * LANES, distance_of(w, b, from[v]));
         }
     }
@@ -192,15 +200,15 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
         EACH(v) {
             number x;
             if (liquid) {
-                number b, w = liquid_slot(e, s, slots_of(c, d, v), c->consensus[v], &b);
+                number b, w = liquid_slot(e, s, c, d, v, &b);
                 x = liquid_ema(load(place_of(&a, d, v)), w, b);
             } else {
-                x = ema(e, bought(e, s, c, d, v, clipped) + UP, old_bond(s->bonds + slots_of(c, d, v)));
+                x = ema(e, bought(e, s, c, d, v, clipped) + UP, old_bond(s->bonds + place_in_row(s, c, d, v)));
             }
             put_average(&a, d, v, x);
             stored[v] = x + UP;
         }
-        store_u16(s->bonds + slots_of(c, d, 0), stored);
+        store_u16(s->bonds + place_in_row(s, c, d, 0), stored);
     }
     keep(s, c, &a);
     normalized(e, s, c, &a, 0);
@@ -214,7 +222,7 @@ static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const
     for (unsigned lane = 0; lane < SLICE && !e.yuma3; lane += SCORES) {
         scores sum = splat_scores(0); /* at most 65535 * 32767 */
         for (uint32_t d = 0; d < s.depth; d++) {
-            sum += widen(s.bonds + d * (size_t)SLICE + lane);
+            sum += widen(s.bonds + d * (size_t)s.pitch * SLICE + lane);
         }
         for (unsigned k = 0; k < SCORES; k++) {
             old[lane + k] = sum[k];

@@ -11,10 +11,11 @@ typedef struct {
     uint32_t rows, columns, slices;
     uint16_t *place;   /* [n], where a column stands; NOWHERE */
     uint16_t *column;  /* [slices * SLICE], what column stands there, ascending. 0 after the last */
-    uint32_t pitch;    /* the lines of SLICE slots from a slice to the next. Odd: at powers of 2 they share sets of a cache */
-    uint32_t *weights; /* [lines][SLICE], and so the next two */
-    uint16_t *bonds, *present;
-    uint16_t *kept;    /* [lines] */
+    /* From a slice of weights to the next, and from a row of the others, in slices. Odd: at powers of 2 they share sets of a cache */
+    uint32_t pitch, row_pitch;
+    uint32_t *weights; /* [slices][pitch][SLICE]: a slice is looked at many times over */
+    uint16_t *bonds, *present; /* [rows][row_pitch][SLICE], as they come and go */
+    uint16_t *kept;            /* [rows][row_pitch] */
 } layout;
 
 /* What stands where, and the memory for it. */
@@ -24,6 +25,7 @@ static int plan(layout *l, int liquid, arena *memory) {
     l->columns = of->columns;
     l->slices = slices_of(l->columns);
     l->pitch = l->rows | 1;
+    l->row_pitch = l->slices | 1;
     TAKE(l->place, of->n);
     TAKE_ZEROS(l->column, (uint64_t)l->slices * SLICE);
     for (uint32_t j = 0, at = 0; j < of->n; j++) {
@@ -33,23 +35,24 @@ static int plan(layout *l, int liquid, arena *memory) {
             l->column[at++] = (uint16_t)j;
         }
     }
-    uint64_t lines = (uint64_t)l->slices * l->pitch;
-    TAKE(l->weights, lines * SLICE);
-    TAKE(l->bonds, lines * SLICE);
-    TAKE_ZEROS(l->kept, lines);
+    const uint64_t places = (uint64_t)l->rows * l->row_pitch;
+    TAKE(l->weights, (uint64_t)l->slices * l->pitch * SLICE);
+    TAKE(l->bonds, places * SLICE);
+    TAKE_ZEROS(l->kept, places);
     if (liquid) {
-        TAKE(l->present, lines * SLICE);
+        TAKE(l->present, places * SLICE);
     }
     return 1;
 }
 
 static vector_slice slice_of(const layout *l, uint32_t s) {
-    size_t line = (size_t)s * l->pitch, at = line * SLICE;
+    const size_t at = (size_t)s * SLICE;
     return (vector_slice){
         .depth = l->rows,
-        .weights = l->weights + at,
+        .weights = l->weights + at * l->pitch,
+        .pitch = l->row_pitch,
         .bonds = l->bonds + at,
-        .kept = l->kept + line,
+        .kept = l->kept + s,
         .present = l->present == NULL ? NULL : l->present + at,
     };
 }
@@ -82,14 +85,16 @@ static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begi
     }
 }
 
-/* values: a row by place, zeros at first and at last; marks: the same for `present`. */
-static void load_row(const layout *l, const vector_path *path, const vector_dates *d, uint32_t r, uint16_t *values,
-                          uint16_t *marks) {
+/* values: room for a row by place. */
+static void load_row(const layout *l, const vector_path *path, const vector_dates *d, uint32_t r, uint16_t *values) {
     const yuma_state *state = l->of->state;
-    uint32_t i = l->of->row[r], end = last_weight(state, i), places = l->slices * SLICE;
-    size_t stride = (size_t)l->pitch * SLICE, line = (size_t)r * SLICE;
+    const uint32_t i = l->of->row[r], end = last_weight(state, i);
+    const size_t places = (size_t)l->slices * SLICE, row = r * (size_t)l->row_pitch * SLICE;
+    uint16_t *marks = l->present == NULL ? NULL : l->present + row, *bonds = l->bonds + row;
+    memset(values, 0, places * sizeof *values);
     put_row(l, &state->weights, state->weights.indptr[i], end, values);
-    if (l->present != NULL) {
+    if (marks != NULL) {
+        memset(marks, 0, places * sizeof *marks);
         for (uint32_t k = state->weights.indptr[i]; k < end; k++) {
             marks[l->place[state->weights.uid[k]]] = UINT16_MAX;
         }
@@ -100,36 +105,49 @@ static void load_row(const layout *l, const vector_path *path, const vector_date
         for (uint32_t p = 0; p < l->columns; p++) {
             uint16_t stays = none || d->registered[l->column[p]] > limit ? 0 : UINT16_MAX;
             values[p] = (uint16_t)(values[p] & stays);
-            marks[p] = (uint16_t)(marks[p] & stays);
+            if (marks != NULL) {
+                marks[p] = (uint16_t)(marks[p] & stays);
+            }
         }
     }
     if ((int32_t)i != state->owner_uid && l->place[i] != NOWHERE) {
-        values[l->place[i]] = marks[l->place[i]] = 0;
+        values[l->place[i]] = 0;
+        if (marks != NULL) {
+            marks[l->place[i]] = 0;
+        }
     }
-    path->normalize(l->slices, values, l->weights + line, stride);
-    for (uint32_t s = 0; s < l->slices && l->present != NULL; s++) {
-        memcpy(l->present + s * stride + line, marks + s * SLICE, SLICE * sizeof *marks);
-    }
-    memset(values, 0, places * sizeof *values);
-    memset(marks, 0, l->present == NULL ? 0 : places * sizeof *marks);
+    path->normalize(l->slices, values, l->weights + (size_t)r * SLICE, (size_t)l->pitch * SLICE);
 
-    put_row(l, &state->bonds, state->bonds.indptr[i], state->bonds.indptr[i + 1], values);
+    memset(bonds, 0, places * sizeof *bonds);
+    put_row(l, &state->bonds, state->bonds.indptr[i], state->bonds.indptr[i + 1], bonds);
     for (uint32_t p = 0; d->cutoff <= d->latest && p < l->columns; p++) {
-        values[p] = d->cutoff <= d->registered[l->column[p]] ? 0 : values[p];
+        bonds[p] = d->cutoff <= d->registered[l->column[p]] ? 0 : bonds[p];
     }
-    for (uint32_t s = 0; s < l->slices; s++) {
-        memcpy(l->bonds + s * stride + line, values + s * SLICE, SLICE * sizeof *values);
+}
+
+/* Asks for what a row reads, as it is too short for a cache to see that it goes on. */
+static void prefetch_row(const yuma_stored_rows *rows, uint32_t i) {
+    const uint32_t begin = rows->indptr[i], end = rows->indptr[i + 1];
+    (void)begin, (void)end;
+#if defined(__GNUC__)
+    enum { LINE = 64 / sizeof(uint16_t) };
+    for (uint32_t k = begin; k < end; k += LINE) {
+        __builtin_prefetch(rows->uid + k, 0, 2);
+        __builtin_prefetch(rows->value + k, 0, 2);
     }
-    memset(values, 0, places * sizeof *values);
+#endif
 }
 
 static int load(const layout *l, const vector_path *path, const vector_dates *d, arena rest) {
     arena *memory = &rest; /* given back */
-    uint16_t *values, *marks;
-    TAKE_ZEROS(values, (uint64_t)l->slices * SLICE);
-    TAKE_ZEROS(marks, (uint64_t)l->slices * SLICE);
+    uint16_t *values;
+    TAKE(values, (uint64_t)l->slices * SLICE);
     for (uint32_t r = 0; r < l->rows; r++) {
-        load_row(l, path, d, r, values, marks);
+        if (r + 1 < l->rows) {
+            prefetch_row(&l->of->state->weights, l->of->row[r + 1]);
+            prefetch_row(&l->of->state->bonds, l->of->row[r + 1]);
+        }
+        load_row(l, path, d, r, values);
     }
     return 1;
 }
@@ -151,7 +169,8 @@ static void store_bonds(const layout *l, const vector_path *path, yuma_result *r
     for (uint32_t i = 0, r = 0; i < l->of->n; i++) {
         int here = r < l->rows && l->of->row[r] == i;
         if (here && result->validator_permit[i]) {
-            vector_row row = {l->slices, l->pitch, l->column, l->bonds + (size_t)r * SLICE, l->kept + r};
+            const size_t at = (size_t)r * l->row_pitch;
+            const vector_row row = {l->slices, l->column, l->bonds + at * SLICE, l->kept + at};
             kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
             VERIFY_CHECK(kept <= room);
         }

@@ -94,53 +94,68 @@ static int outdated(const vector_dates *d, uint16_t j) {
     return d->cutoff <= d->registered[j];
 }
 
-/* Through tables by column: in ascending columns, or those of the weights alone as they stand. */
-static void join_by_column(layout *l, const stored_row *row, int weights_alone, joined *to) {
+/* Into the tables by column. Of the bonds the merge walk, which never looks back, sees those that are above all before them and
+ * not outdated. */
+static void spread(layout *l, const stored_row *row) {
     int32_t walked = -1;
     for (uint32_t k = 0; k < row->weights; k++) {
-        uint16_t j = row->weight_uid[k];
+        const uint16_t j = row->weight_uid[k];
         l->value_of[j] = row->weight[k];
         l->mark_of[j] = MARK_WEIGHT;
-        uidset_add(&l->columns, j);
     }
-    for (uint32_t m = 0; m < row->bonds; m++) { /* the merge walk never looks back, at what is not outdated */
-        uint16_t j = row->bond_uid[m];
+    for (uint32_t m = 0; m < row->bonds; m++) {
+        const uint16_t j = row->bond_uid[m];
         l->bond_of[j] = row->bond[m];
-        if (!outdated(l->dates, j)) {
+        if (l->liquid && !outdated(l->dates, j)) {
             l->mark_of[j] = (uint16_t)(l->mark_of[j] | ((int32_t)j > walked ? 0 : MARK_BOND_UNSEEN));
             walked = (int32_t)j > walked ? j : walked;
         }
-        uidset_add(&l->columns, j);
     }
-    uint32_t count = 0;
+}
+
+/* What the tables have of a column, which is 0 after it. */
+static void gather_column(layout *l, uint16_t j, joined *to) {
+    const uint32_t k = to->count++;
+    to->uid[k] = j;
+    to->value[k] = l->value_of[j];
+    to->bond[k] = l->bond_of[j];
+    if (to->mark != NULL) {
+        to->mark[k] = l->mark_of[j];
+    }
+    l->value_of[j] = l->bond_of[j] = l->mark_of[j] = 0;
+}
+
+/* In ascending columns. */
+static void join_sorted(layout *l, const stored_row *row, joined *to) {
     unsigned group = 0;
-    for (; weights_alone && count < row->weights; count++) {
-        uint16_t j = row->weight_uid[count];
-        to->uid[count] = j;
-        to->value[count] = row->weight[count];
-        to->bond[count] = l->bond_of[j];
-        to->mark[count] = l->mark_of[j];
+    spread(l, row);
+    for (uint32_t k = 0; k < row->weights; k++) {
+        uidset_add(&l->columns, row->weight_uid[k]);
+    }
+    for (uint32_t m = 0; m < row->bonds; m++) {
+        uidset_add(&l->columns, row->bond_uid[m]);
     }
     for (int32_t j = uidset_pop(&l->columns, &group); j >= 0; j = uidset_pop(&l->columns, &group)) {
-        if (!weights_alone) {
-            to->uid[count] = (uint16_t)j;
-            to->value[count] = l->value_of[j];
-            to->bond[count] = l->bond_of[j];
-            if (to->mark != NULL) {
-                to->mark[count] = l->mark_of[j];
-            }
-            count++;
-        }
-        l->value_of[j] = l->bond_of[j] = l->mark_of[j] = 0;
+        gather_column(l, (uint16_t)j, to);
     }
-    to->count = count;
+}
+
+/* The columns of the weights, as they stand: the liquid EMA keeps their order, and no other bonds. */
+static void join_as_weights(layout *l, const stored_row *row, joined *to) {
+    l->partial = 1;
+    spread(l, row);
+    for (uint32_t k = 0; k < row->weights; k++) {
+        gather_column(l, row->weight_uid[k], to);
+    }
+    for (uint32_t m = 0; m < row->bonds; m++) {
+        const uint16_t j = row->bond_uid[m];
+        l->bond_of[j] = l->mark_of[j] = 0;
+    }
 }
 
 static void join(layout *l, const stored_row *row, joined *to) {
     if (!ascending(row->weight_uid, row->weights) || !ascending(row->bond_uid, row->bonds)) {
-        int weights_alone = l->liquid && !l->mixed; /* whose order the liquid EMA keeps */
-        l->partial |= weights_alone;
-        join_by_column(l, row, weights_alone, to);
+        l->liquid && !l->mixed ? join_as_weights(l, row, to) : join_sorted(l, row, to);
     } else if (!join_equal(row, to)) {
         join_ascending(row, to);
     }
@@ -334,7 +349,7 @@ static void store_bonds(const layout *l, const vector_rows *m, const vector_path
         int here = r < of->rows && of->row[r] == i;
         if (here && result->validator_permit[i]) {
             const uint32_t begin = m->begin[r];
-            vector_row row = {slices_of(m->count[r]), 1, m->uid + begin, m->bonds + begin, m->kept + begin / SLICE};
+            vector_row row = {slices_of(m->count[r]), m->uid + begin, m->bonds + begin, m->kept + begin / SLICE};
             kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
             VERIFY_CHECK(kept <= room);
         }

@@ -13,7 +13,7 @@ INLINE uint32_t pack_by_lane(unsigned set, const uint16_t *a, const uint16_t *b,
 static uint32_t PATH(pack)(const vector_row *row, uint16_t *uid, uint16_t *value, uint32_t room) {
     const uint16_t *from_uid = row->uid, *from = row->bonds, *kept = row->kept;
     uint32_t packed = 0;
-    for (uint32_t s = 0; s < row->slices; s++, from_uid += SLICE, from += row->pitch * (size_t)SLICE, kept += row->pitch) {
+    for (uint32_t s = 0; s < row->slices; s++, from_uid += SLICE, from += SLICE, kept++) {
         unsigned set = *kept;
         if (set == UINT16_MAX) {
             memcpy(uid + packed, from_uid, SLICE * sizeof *uid);
