@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +18,7 @@ from yuma_kernel.errors import InputError
 from yuma_kernel.kernel import kept, selfcheck
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.profiles import MODES, Mode
-from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult
+from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult, Layout
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Dates, Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
@@ -200,15 +199,13 @@ class _Outputs:
 
     def __init__(self, n: int, room: int) -> None:
         self.n, self.room = n, room
-        self.views: list[tuple[np.dtype[Any], int]] = []  # of the whole in each dtype, up to where the last such array ends
-        self.parts: list[tuple[str, int, slice]] = []  # of which view each array is which part
+        self.layout: Layout = {}
         begins, at = {}, 0
         for dtype in sorted(set(_ARRAYS.values()), key=lambda dtype: -dtype.itemsize):
             for name in (name for name, kind in _ARRAYS.items() if kind == dtype):
-                begins[name], first, length = at, at // dtype.itemsize, n + (name == "bonds_indptr")
-                self.parts.append((name, len(self.views), slice(first, first + length)))
-                at += length * dtype.itemsize
-            self.views.append((dtype, at // dtype.itemsize))
+                rows = name == "bonds_indptr"
+                self.layout["bonds" if rows else name], begins[name] = (dtype, n + rows, at), at
+                at += (n + rows) * dtype.itemsize
         self.fixed = at + at % 2
         self.size = self.fixed + 4 * max(1, room)
         self.memory = kept.allocate(self.size)
@@ -216,21 +213,12 @@ class _Outputs:
         self.result = ffi.new("yuma_result *")
         for name, begin in begins.items():
             setattr(self.result, name, ffi.cast(_MEMBERS[name], self.memory + begin))
-        self.ends, self.uid, self.value = self.result.bonds_indptr, self.result.bonds_uid, self.result.bonds_value
+        self.ends, self.value = self.result.bonds_indptr, self.result.bonds_value
 
     def copied(self, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
-        size = self.ends[self.n]
-        data = b"".join(
-            (ffi.buffer(self.memory, self.fixed), ffi.buffer(self.uid, 2 * size), ffi.buffer(self.value, 2 * size))
-        )
-        views = [np.frombuffer(data, dtype, count) for dtype, count in self.views]
-        fields: dict[str, Any] = {name: views[view][part] for name, view, part in self.parts}
-        stored = np.frombuffer(data, np.uint16, 2 * size, self.fixed)
-        fields["bonds"] = SparseRows._frozen(
-            {"indptr": fields.pop("bonds_indptr"), "uid": stored[:size], "value": stored[size:]}
-        )
-        fields["trace"] = None if trace is None else MappingProxyType(trace)
-        return EpochResult._frozen(fields)
+        size = 2 * self.ends[self.n]
+        data = b"".join((ffi.buffer(self.memory, self.fixed + size), ffi.buffer(self.value, size)))
+        return EpochResult._unread(self.layout, data, trace)
 
 
 _STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from yuma_kernel.arrays import integer
-from yuma_kernel.results import TRACES
+from yuma_kernel.results import OUTPUTS, TRACES
 from yuma_kernel.units import UNITS
 
 N = 3
@@ -369,6 +370,27 @@ def arrays_of(value: Any) -> list[Any]:
     if isinstance(value, yk.SparseRows):
         return [value.indptr, value.uid, value.value]
     return []
+
+
+def test_outputs_stand_in_a_result_whatever_asks_for_them(backend: str) -> None:
+    subnet, rules = state(), yk.Hyperparameters()
+
+    def fresh(trace: bool = False) -> yk.EpochResult:
+        return yk.epoch(subnet, rules, emission=5, backend=backend, trace=trace)
+
+    whole = fresh()
+    for name in OUTPUTS:
+        alone = fresh()
+        assert getattr(alone, name) is getattr(alone, name)
+        assert vars(alone).keys() == {*OUTPUTS, "trace"}
+        assert vars(alone)[name] is getattr(alone, name)
+        assert alone == whole == fresh()
+    assert vars(fresh(True)).keys() == {*OUTPUTS, "trace"}
+    assert fresh(True).trace is not None
+    assert fresh().trace is None
+    assert replace(fresh(), trace=None) == copy.copy(fresh()) == pickle.loads(pickle.dumps(fresh())) == whole
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = fresh().nothing  # type: ignore[attr-defined]
 
 
 def test_nothing_can_be_made_writable(backend: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -166,6 +166,34 @@ class UidResult:
         return floats
 
 
+Layout: TypeAlias = "dict[str, tuple[np.dtype[Any], int, int]]"
+"""By output its dtype, its length and at which byte it begins, in memory that ends with the uids and the values of the
+bonds; under "bonds" their indptr."""
+
+
+class _Unread:
+    """An output of a result that stands in the memory of a backend until it is first asked for, as few are of most results.
+    Once read it stands in the result, where it is found before this."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, result: EpochResult | None, owner: object = None) -> Any:
+        if result is None:
+            return self
+        name = self._name
+        layout, data = result._native
+        dtype, length, begin = layout[name]
+        value: Any = np.frombuffer(data, dtype, length, begin)
+        if name == "bonds":
+            size = int(value[-1])
+            stored = np.frombuffer(data, np.uint16, 2 * size, len(data) - 4 * size)
+            value = SparseRows._frozen({"indptr": value, "uid": stored[:size], "value": stored[size:]})
+        return _dict_of(result).setdefault(name, value)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class EpochResult(_Outputs):
     """What the chain stores after an epoch (section 8).
@@ -193,11 +221,25 @@ class EpochResult(_Outputs):
             self._set(trace=MappingProxyType(frozen))
 
     @classmethod
-    def _frozen(cls, fields: dict[str, Any]) -> EpochResult:
-        """From all fields, frozen already, in a dict that is the result's from now on."""
+    def _unread(cls, layout: Layout, data: bytes, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
+        """Of outputs that stand in `data`; read when they are asked for."""
         result = object.__new__(cls)
-        object.__setattr__(result, "__dict__", fields)
+        object.__setattr__(result, "_native", (layout, data))
+        if trace is not None:
+            object.__setattr__(result, "trace", MappingProxyType(trace))
         return result
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __dict__(self) -> dict[str, Any]:
+            """All fields, for `vars` and the like."""
+            held = _dict_of(self)
+            for name in OUTPUTS:
+                if name not in held:
+                    getattr(self, name)
+            held.setdefault("trace", None)
+            return held
 
     def __reduce__(self) -> tuple[Any, ...]:
         trace = None if self.trace is None else {k: _unfrozen(v) for k, v in self.trace.items()}
@@ -301,6 +343,11 @@ class EpochResult(_Outputs):
                 if difference is not None:
                     return difference
         return None
+
+
+_dict_of = vars(_Outputs)["__dict__"].__get__
+for _name in OUTPUTS:
+    setattr(EpochResult, _name, _Unread(_name))
 
 
 TRACED_ARRAYS: Final = ("stake", "active_stake", "consensus", "validator_trust", "rank", "incentive", "dividends")
