@@ -1,4 +1,16 @@
-"""Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit."""
+"""Bittensor's Yuma Consensus epoch, equal to the chain's to the last bit.
+
+`epoch` computes one epoch of a `SubnetState` under `Hyperparameters`; `yuma_kernel.chain.snapshot` reads both from a node,
+`load` from a file. `explain`, `compare`, `what_if`, `permit_threshold` and `preflight` are questions to it; `epoch_many`,
+`variants` and `simulate` compute many. `yuma_kernel.stages` has each stage on its own.
+
+Sections that docstrings name are those of the specification, which `reference.py` follows: 1 numbers, 2 inputs, 3 stake,
+activity and permits, 4 weights, 5 consensus, 6 clip, validator trust and incentive, 7 bonds and dividends, 8 emission and
+storage, 9 what profile 475 adds. u16 proportions have 65535 for 1, raw I32F32 bits 2^32, amounts are rao.
+
+`OUTPUTS` and `TRACES` name what an epoch gives and what lies between its stages, in the order of the law; `BACKENDS` are the
+ways to compute it, `PROFILES` the arithmetics by number, `MAX_UIDS` the most uids that a subnet may have.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -21,6 +21,23 @@ from yuma_kernel.stages import upscale_to_u16
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import weights_to_u16
 
+__all__ = [
+    "Change",
+    "add_stake",
+    "add_validator",
+    "apply",
+    "copy_consensus",
+    "delayed",
+    "drop",
+    "give_share",
+    "hyperparameters",
+    "move_share",
+    "replace_miner",
+    "set_stake",
+    "set_weights",
+    "toward_consensus",
+]
+
 Row: TypeAlias = tuple[U16Array, U16Array]
 """uids and values, in stored order."""
 

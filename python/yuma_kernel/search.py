@@ -24,6 +24,8 @@ from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 
+__all__ = ["Found", "blend_for_trust", "first_to_hold", "least", "share_before_clip", "stake_for_permit"]
+
 POINTS: Final = 65
 """The points that a search asks first, and the most that it asks at a time after."""
 
