@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from yuma_kernel import profiles
-from yuma_kernel.arrays import BoolArray, I64Array, U16Array, U64Array, freeze, seal
+from yuma_kernel.arrays import AnyArray, BoolArray, I64Array, U16Array, U64Array, freeze, seal
 from yuma_kernel.errors import InputError
 from yuma_kernel.kernel import kept, selfcheck
 from yuma_kernel.kernel._yuma import ffi, lib
@@ -124,7 +124,7 @@ class _RowsOut:
     def rows(self) -> SparseRows:
         """What the kernel has written, without a copy: the room is given up with this call."""
         entries = int(self.indptr[-1])
-        parts = {"indptr": self.indptr, "uid": self.uid[:entries], "value": self.value[:entries]}
+        parts: dict[str, AnyArray] = {"indptr": self.indptr, "uid": self.uid[:entries], "value": self.value[:entries]}
         return SparseRows._frozen({name: seal(part) for name, part in parts.items()})
 
 
