@@ -217,6 +217,7 @@ def test_recorded_series(shared_data: Path) -> None:
     """A real subnet: its epochs are those of the chain, and three cells those of plain epochs."""
     path = shared_data / "sn31_series.npz"
     given = Series.load(path)
+    assert not given.last_mechanism_step_block.any()
     simulation = given.simulate(emission=148 * 10**9)
     with np.load(path) as recorded:
         for name in ("consensus", "incentive", "dividends", "validator_trust"):

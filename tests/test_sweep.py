@@ -185,26 +185,32 @@ def test_one_epoch_of_each_combination(snapshot: yk.Snapshot) -> None:
     assert at == len(found) - 1 == 5
 
 
-def test_simulated_epochs(snapshot: yk.Snapshot) -> None:
-    """Epoch by epoch, in one block; the first is not measured."""
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_simulated_epochs(snapshot: yk.Snapshot, warmup: int) -> None:
+    """Epoch by epoch, in one block, from a state in which the owner holds no permit and all others do: the epochs store
+    other permits than it has, and the owner votes all the same."""
     rules = replace(snapshot.hyperparameters, bonds_moving_average=500_000)
+    owner = snapshot.state.owner_uid
+    assert owner is not None
+    state = replace(snapshot.state, validator_permit=np.arange(snapshot.state.n) != owner)
     found = sweep(
-        snapshot.state, {"bonds_moving_average": [500_000]}, hyperparameters=rules, epochs=3, warmup=1, emission=10**9,
+        state, {"bonds_moving_average": [500_000]}, hyperparameters=rules, epochs=3, warmup=warmup, emission=10**9,
         metrics={"print": fingerprint, "stability": "consensus_stability", "trust": "validator_trust"},
     )  # fmt: skip
-    state, kept, permits = snapshot.state, [], []
+    before, kept, permits = state.previous_consensus, [], []
     for _ in range(3):
         permit = state.validator_permit.copy()
-        permit[state.owner_uid] = True
+        permit[owner] = True
         permits.append(permit)
         result = yk.epoch(state, rules, emission=10**9)
         kept.append(result)
         state = replace(
             state, bonds=result.bonds, validator_permit=result.validator_permit, previous_consensus=result.consensus
         )
-    outputs = {name: np.stack([getattr(result, name) for result in kept[1:]]) for name in yk.OUTPUTS if name != "bonds"}
-    stake = np.stack([state.total_stake] * 2)
-    of = Observed(rules, outputs, stake, np.stack(permits[1:]), kept[0].consensus, state.owner_uid)
+    assert not np.array_equal(permits[0], permits[1])
+    outputs = {name: np.stack([getattr(result, name) for result in kept[warmup:]]) for name in yk.OUTPUTS if name != "bonds"}
+    stake = np.stack([state.total_stake] * (3 - warmup))
+    of = Observed(rules, outputs, stake, np.stack(permits[warmup:]), kept[0].consensus if warmup else before, owner)
     expected = (fingerprint(of), METRICS["consensus_stability"](of), METRICS["validator_trust"](of))
     assert tuple(found.table[name][0].item() for name in ("print", "stability", "trust")) == expected
 
