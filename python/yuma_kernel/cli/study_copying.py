@@ -43,7 +43,7 @@ class _Bounds(Several):
     "--stakes",
     type=Several(_stake, "NUMBERS"),
     default=STAKES,
-    help="The copier's parts of all stake, or median. Default: 0.05,median.",
+    help="The copier's parts of the stake that votes, or median. Default: 0.05,median.",
 )
 @click.option("--reveal-epochs", type=INTEGERS, default=(0,), help="From commit to reveal; 0: no commit-reveal. Default: 0.")
 @click.option(
