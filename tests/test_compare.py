@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,28 @@ def adds_up(comparison: Comparison) -> None:
                 if part.kind in b.members:
                     inside = sum(member.alone or 0 for member in b.members[part.kind])
                     assert inside + b.member_interaction[part.kind] == (part.alone or 0)
+
+
+def test_each_input_alone_is_of_its_kind() -> None:
+    """Whatever field of a state another one is: its kind is named, and no other."""
+    nothing = yk.SparseRows.empty(2)
+    rows = yk.SparseRows.from_rows([[(0, 7), (1, 9)], [(0, 5)]])
+    state = yk.SubnetState(
+        rows, rows, yk.stake_from_rao([5, 4]), [90, 90], [1, 1], [True, True], 100, 50,
+        owner_uid=0, commit_block=[95, U64], previous_consensus=[5, 6], last_yuma_step_block=7,
+    )  # fmt: skip
+    other: dict[str, Any] = {
+        "weights": nothing, "bonds": nothing, "total_stake": yk.stake_from_rao([5, 5]), "last_update": [90, 91],
+        "block_at_registration": [1, 2], "validator_permit": [True, False], "current_block": 101,
+        "last_mechanism_step_block": 51, "owner_uid": 1, "commit_block": [95, 96], "previous_consensus": [5, 7],
+        "last_yuma_step_block": 8,
+    }  # fmt: skip
+    assert other.keys() == {f.name for f in dataclass_fields(yk.SubnetState)}
+    before, kind_of = yk.Snapshot(state, yk.Hyperparameters()), {name: k for k, names in FIELDS.items() for name in names}
+    for name, value in other.items():
+        for held in (value, None) if name in ("owner_uid", "commit_block", "last_yuma_step_block") else (value,):
+            after = yk.Snapshot(replace(state, **{name: held}), yk.Hyperparameters())
+            assert yk.compare(before, after).kinds == (kind_of[name],), name
 
 
 def paired(draw: Any) -> tuple[yk.Snapshot, yk.Snapshot]:

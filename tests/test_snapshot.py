@@ -293,6 +293,20 @@ def test_round_trip(snapshot: yk.Snapshot, tmp_path: Path) -> None:
     assert (loaded.state.commit_block is None) is (snapshot.state.commit_block is None)
 
 
+def test_zeros_are_no_absence(tmp_path: Path) -> None:
+    """Uid 0 as the owner, a step in block 0, commits of block 0, an empty consensus: each comes back as it is."""
+    state = minimal().state
+    for fields in (
+        {"owner_uid": 0},
+        {"last_yuma_step_block": 0},
+        {"previous_consensus": np.zeros(0, np.uint16)},
+        {"commit_block": np.zeros(state.n, np.uint64)},
+    ):
+        snapshot = minimal(state=replace(state, **fields))  # type: ignore[arg-type]
+        yk.save(tmp_path / "zero.npz", snapshot)
+        assert yk.load(tmp_path / "zero.npz") == snapshot != minimal(state=replace(state, owner_uid=None))
+
+
 def test_file_is_as_documented(stored: Arrays) -> None:
     assert stored.keys() == DOCUMENTED.keys() | {"hotkeys", "meta"}
     for name, (dtype, shape) in DOCUMENTED.items():

@@ -229,6 +229,18 @@ def test_previous_consensus_of_any_length(backend: str) -> None:
     assert not np.array_equal(expected[0].bonds.value, expected[2].bonds.value)
 
 
+def test_the_largest_stakes() -> None:
+    """Their sum is below 2^127, and not at it."""
+    state, h = CASES[0]
+    whole = np.zeros((3, state.n, 2), np.uint64)
+    whole[:, 0], whole[:, 1] = (2**64 - 1, 2**62 - 1), (2**64 - 1, 2**62 - 1)
+    whole[:2, 2, 0] = 1
+    held_to(yk.variants(state, h, total_stake=whole), [yk.epoch(replace(state, total_stake=stake), h) for stake in whole])
+    whole[1, 2, 0] = 2
+    with pytest.raises(yk.InputError, match=r"total_stake\[1\]: expected a sum below 2\^127"):
+        yk.variants(state, h, total_stake=whole)
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_nothing_stored(n: int, backend: str) -> None:
     """A subnet without a weight and without a bond, as new ones are."""

@@ -144,6 +144,51 @@ def test_what_the_changes_do() -> None:
     assert moves.apply(state, RULES, CHANGES["kappa"])[1] == replace(RULES, kappa=20000, liquid_alpha=True)
 
 
+@pytest.mark.parametrize("owner", [None, 1])
+def test_the_consensus_without_oneself(owner: int | None) -> None:
+    """Of what each validator agrees on, its weight on itself is left out, as it does not count; but for the owner's."""
+    rows = [[(j, 100 * (j + 1)) for j in range(N)] for _ in range(5)] + [[]] * 4
+    state = subnet(weights=yk.SparseRows.from_rows(rows), owner_uid=owner)
+    consensus = yk.epoch(state, RULES).consensus.astype(float)
+    assert consensus[:2].all()
+    changes = {str(uid): moves.copy_consensus(uid) for uid in (1, 0, 8)}
+    for uid, draft in zip((1, 0, 8), moves.drafts(state, RULES, changes, None), strict=True):
+        agreed = consensus.copy()
+        if uid != owner:
+            agreed[uid] = 0
+        uids, values = yk.weights_to_u16(agreed / agreed.sum())
+        row = draft.apply().weights.to_rows()[uid]
+        assert row == list(zip(uids.tolist(), values.tolist(), strict=True))
+        assert (uid in dict(row)) == (uid == owner)
+
+
+def test_no_more_is_moved_than_there_is() -> None:
+    state = subnet(weights=yk.SparseRows.from_rows([[(5, 25), (6, 75)], *[[]] * 8]))
+    moved, _ = moves.apply(state, RULES, moves.move_share(0, 5, 7, 0.25))
+    assert moved.weights.to_rows()[0] == [(6, 65535), (7, 21845)]
+    with pytest.raises(yk.InputError, match=r"has on uid 5, 0\.25"):
+        moves.apply(state, RULES, moves.move_share(0, 5, 7, 0.26))
+
+
+@pytest.mark.parametrize("row", ["unsorted", "with a zero"])
+def test_rows_that_no_dense_one_is(row: str) -> None:
+    """Under liquid alpha the order of a row counts, and an explicit zero: of a row that some changes move and others not."""
+    rules = replace(RULES, liquid_alpha=True, liquid_alpha_consensus_mode="current")
+    rows = subnet().weights.to_rows()
+    rows[0] = rows[0][::-1] if row == "unsorted" else [(uid, 0 if uid == 6 else value) for uid, value in rows[0]]
+    state = subnet(weights=yk.SparseRows.from_rows(rows))
+    some = {"moved": moves.set_weights(0, {5: 1, 6: 2}), "held": moves.set_stake(1, 900), "gone": moves.drop(2)}
+    plain = replace(state, weights=yk.SparseRows.from_rows([sorted(pair for pair in row if pair[1]) for row in rows]))
+    got = yk.what_if(state, rules, some, emission=10**9, outputs=STACKED)
+    for name, change in some.items():
+        changed, _ = moves.apply(state, rules, change)
+        result = yk.epoch(changed, rules, emission=10**9)
+        assert got[name]["dividends"].tolist() == result.dividends.tolist()
+        assert got[name]["emission"].tolist() == result.emission.tolist()
+    assert got.now["emission"].tolist() == yk.epoch(state, rules, emission=10**9).emission.tolist()
+    assert got.now["emission"].tolist() != yk.epoch(plain, rules, emission=10**9).emission.tolist()
+
+
 def test_rows_are_made_as_clients_make_them() -> None:
     """Of weights 0.3 and 0.25 the second is sent as 54612, though 54613 is nearer: 65535 is the last factor."""
     draft = moves.Draft(moves.Known(subnet(), RULES, None))
@@ -377,8 +422,8 @@ def test_where_it_is_not_monotone(largest: bool) -> None:
 
 
 def test_least_of_any_range() -> None:
-    for high in (0, 1, 2, 64, 65, 66, 1000):
-        for edge in sorted({0, 1, high // 2, high, high + 1}):
+    for high in (0, 1, 2, 64, 65, 66, 1000, 6500):  # of the last, the second points lie one or two apart
+        for edge in sorted({0, 1, high // 2, high, high + 1, *range(0, high, 97)}):
             for largest in (False, True):
 
                 def answers(points: Any, edge: int = edge, largest: bool = largest) -> list[bool]:
