@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import yuma_kernel as yk
-from chain_history import OWN, Past, live, small, weighing
+from chain_history import LEFT, OWN, Past, live, small, weighing
 from chain_metadata import compact
 from chain_node import Node, State, account, u
 from chain_subnets import TAO_WEIGHT
@@ -119,6 +119,44 @@ def test_of_the_next_epoch() -> None:
     assert "a forecast" in got.notes[0]
     assert json.loads(json.dumps(got.to_dict()))["upcoming"] is True
     assert len(node.asked) <= 10
+
+
+@pytest.mark.parametrize("proportion", [0, 2**31, 2**32 // 3, 2**32, 2**40])
+def test_what_is_still_to_come_is_shared_with_the_root(proportion: int) -> None:
+    """RootProp is stored as U96F32: 2^32 is all of it. What 360 blocks add is that of one, 360 times."""
+    past = paid_past(475)
+    node, block = past.node, past.blocks[1]
+    state = node.states[block - 1]
+    head = block - 360
+    state.put(u(head, 4), "Number")
+    state.put(u(proportion, 16), "RootProp", NETUID)
+    node.states = {head: state}
+    got = CHAIN.payout(node.rpc, NETUID)
+    assert isinstance(got.of, CHAIN.Forecast)
+    assert (got.of.head, got.block) == (head, block)
+    left = LEFT  # of the rate, without the owner's cut, in the same bits
+    root = (min(proportion, 2**32) * left >> 32) // 2
+    server = left // 2
+    validator = left - server - root
+    assert got.pending == {
+        "server": 50_000_000_001 + 360 * (server >> 32),
+        "validator": 40_000_000_000 + 360 * (validator >> 32),
+        "root": 7_000_000_000 + 360 * (root >> 32),
+    }
+    assert (got.pending["root"] > 7_000_000_000) == (proportion > 0)
+
+
+def test_the_subnets_own_hotkey_is_withheld_too() -> None:
+    """Even where its owner's list does not have it."""
+    past = paid_past(424)
+    block = past.blocks[1]
+    state = past.node.states[block - 1]
+    state.put(compact(1) + hotkey(8), "OwnedHotkeys", OWNER)
+    got = CHAIN.payout(past.node.rpc, NETUID, block)
+    server = past.results[1][0].server_emission.tolist()
+    assert server[1] > 0
+    assert (got.miners.paid[1], got.miners.withheld[1]) == (0, server[1])  # uid 1 is SubnetOwnerHotkey
+    assert got.miners.paid[8] == 0
 
 
 def test_of_an_epoch_that_differs() -> None:

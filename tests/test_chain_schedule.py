@@ -141,6 +141,12 @@ def test_put_off() -> None:
     assert CHAIN.next_epoch(node.rpc, 21).block == 5064
 
 
+def test_the_root_takes_nobodys_turn() -> None:
+    node = scheduled(424, {0: Clock(1, 4000), 7: Clock(360, 4800)})
+    node.states[5000].put(u(1, 1), "MaxEpochsPerBlock")
+    assert (CHAIN.next_epoch(node.rpc, 7).block, CHAIN.next_epoch(node.rpc, 7).put_off) == (5160, 0)
+
+
 def test_pending_and_late() -> None:
     node = scheduled(
         424, {7: Clock(360, 4900, 5010), 8: Clock(360, 4900, 4000), 9: Clock(360, 4000), 10: Clock(360, 4990, 0, 50_399)}
@@ -241,6 +247,9 @@ def test_what_can_change_it() -> None:
     ]  # fmt: skip
     assert got.block == past.blocks[-1] + 1
     assert "put off by 1" in str(got.changes[-2])
+    for epoch in (index - 1, index + 1):  # too late, and too early, to be revealed in this one
+        state.put(compact(1) + b"\1" * 32 + u(epoch, 8) + u(head - 200, 8) + u(0, 8), "WeightCommits", 7, account(7004))
+        assert "commit" not in {change.kind for change in CHAIN.forecast(node.rpc, 7).changes}
     assert f"committed at block {head - 300}, are revealed by block {got.block}" in got.changes[0].text
 
 

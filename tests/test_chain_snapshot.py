@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from chain_facts import METADATA, unpacked
+from chain_history import live, small, weighing
 from chain_metadata import LATE_ITEMS, compact, metadata
 from chain_node import U64_MAX, Node, account, pairs, put_subnet, u, vector
 from chain_subnets import Stakes, stored, subnets, whole
@@ -445,10 +446,58 @@ def test_a_metagraph_of_another_size(node: Node) -> None:
 
 def test_weights_of_uids_that_are_gone_are_dropped_and_counted() -> None:
     row = example().state.weights.to_rows()[0]
-    node = spoiled(lambda s: s.put(pairs([*row, (30000, 5), (30001, 6)]), "Weights", 7, 0))
-    got = CHAIN.snapshot(node.rpc, 7)
-    same(got, example())
-    assert got.meta["weights_of_no_uid_dropped"] == 2
+    n = example().state.n
+    for uids in ((30000, 30001), (n, 65535)):
+        more = [(uids[0], 5), (uids[1], 6)]
+        node = spoiled(lambda s, more=more: s.put(pairs([*row, *more]), "Weights", 7, 0))  # type: ignore[misc]
+        got = CHAIN.snapshot(node.rpc, 7)
+        same(got, example())
+        assert got.meta["weights_of_no_uid_dropped"] == 2
+
+
+def test_the_last_step_of_yuma_is_of_475_on() -> None:
+    """Whatever stands under its name in a runtime of before."""
+    for spec, known in ((460, None), (475, 999_640)):
+        start, stakes = small(random.Random(1), 12, spec)
+        node = live(Node(spec), 7, start, stakes, 1, 360, weighing(random.Random(1))).node
+        node.states[999_999].put(u(999_640, 8), "LastYumaStepBlock", 7)
+        assert CHAIN.snapshot(node.rpc, 7, block=999_999).state.last_yuma_step_block == known
+
+
+def test_values_that_nobody_asked_for_are_refused(node: Node) -> None:
+    def more(method: str, params: Any, answer: Any) -> Any:
+        if method == "state_queryStorageAt":
+            answer[0]["changes"].append(list(answer[0]["changes"][-1]))
+        return answer
+
+    node.change = more
+    with pytest.raises(CHAIN.ContentError, match="1 values more than asked for"):
+        CHAIN.snapshot(node.rpc, 7)
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2000, 2500])
+def test_lists_of_keys_come_in_pages(count: int) -> None:
+    """However many there are, a page that is full among them; and a key that stands twice is refused."""
+    node = Node(424)
+    for netuid in range(count):
+        node.state(5000).put(b"\1", "NetworksAdded", netuid)
+    at = node.hash(5000)
+    calls: list[Any] = []
+
+    def asked(request: requests.Request) -> Any:
+        calls.append(request.params)
+        return node.answer(request.method, list(request.params))
+
+    keys = requests.run(requests.keys_of(Layout.known(), "NetworksAdded", at), asked)
+    assert sorted(key.args[0] for key in keys) == list(range(count))
+    assert len(calls) == count // 1000 + 1
+
+    def twice(request: requests.Request) -> Any:
+        page = node.answer(request.method, list(request.params))
+        return [page[0], *page[:-1]]
+
+    with pytest.raises(CHAIN.ContentError, match="out of place"):
+        requests.run(requests.keys_of(Layout.known(), "NetworksAdded", at), twice)
 
 
 def test_absent_values_are_defaults() -> None:

@@ -159,7 +159,7 @@ def added(read: Reading, blocks: int) -> PendingEmission:
     does not store them, the owner's cut is taken to be enabled, and the root's proportion to be 0.
     """
     stored, netuid = read.stored, read.netuid
-    proportion = int(stored.value("RootProp", netuid)) >> 32 if stored.keys("RootProp") else 0
+    proportion = int(stored.value("RootProp", netuid)) if stored.keys("RootProp") else 0  # bits of U96F32
     return estimate_pending(
         int(stored.value("SubnetAlphaOutEmission", netuid)),
         root_proportion_bits=min(proportion, 2**32),

@@ -91,7 +91,7 @@ TABLE: Final[Mapping[str, Entry]] = MappingProxyType(
         "SubnetAlphaOutEmission": _item("u64", _ZERO, _N),
         "SubnetOwnerCut": _item("u16", "142e"),
         "OwnerCutEnabled": _item("bool", "01", _N),
-        "RootProp": _item("u128", "00" * 16, _N),
+        "RootProp": _item("u128", "00" * 16, _N),  # FixedU128 of 32 fractional bits
         # what an epoch stored
         "Active": _item("Vec<bool>", "00", _N),
         "StakeWeight": _item("Vec<u16>", "00", _N),
