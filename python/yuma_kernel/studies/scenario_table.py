@@ -198,7 +198,7 @@ class Scenarios(Study):
                 color = "black" if 0.5 < value < 2 else "white"
                 ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=color)
         ax.set_xlabel("bonds penalty")
-        ax.set_title("what the validator in brackets gets for its stake, over what all get for theirs", pad=34)
+        ax.set_title("what the validator in brackets gets for its stake,\nover what all get for theirs", pad=34, x=0.3)
         bar = ax.figure.colorbar(image, ax=ax, label="1 where it earns as all do", extend="both", ticks=[0.33, 0.5, 1, 2, 3])
         bar.ax.set_yticklabels(["1/3", "1/2", "1", "2", "3"])
         bar.ax.minorticks_off()
