@@ -223,7 +223,7 @@ def test_float_of_several_snapshots(path: str, tmp_path: Path, capsys: pytest.Ca
     [
         ["nothing"], ["guarantee", "--resume"], ["guarantee", "--stakes", "a"], ["retention", "--kappa", "0.5"],
         ["guarantee", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], ["guarantee", "--workers", "0"],
-        ["sweep", "kappa=1"], ["sweep", "a.npz"], ["copying", "--delays", "3-1"], ["copying", "--delays", "x"],
+        ["sweep"], ["sweep", "a.npz"], ["copying", "--delays", "3-1"], ["copying", "--delays", "x"],
         ["float", "a.npz", "b.npz", "--epochs", "2"], ["float", "--output", "rank"], ["scenario", "--penalties", "half"],
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from yuma_kernel.cli.epoch import opened
 from yuma_kernel.cli.study import EPILOG, Run, runs
 from yuma_kernel.convert import setting
 from yuma_kernel.errors import InputError, shown
@@ -26,21 +27,21 @@ retention[UIDS] and dividends_per_stake[UIDS] of some uids, as retention[0-12,40
 
 
 @click.command(epilog=_EPILOG, short_help="Hyperparameters crossed over subnets, with metrics.")
-@click.argument("arguments", nargs=-1, required=True, metavar="SNAPSHOT... NAME=VALUE[,VALUE...]...")
+@click.argument("arguments", nargs=-1, required=True, metavar="[SNAPSHOT...] NAME=VALUE[,VALUE...]...")
 @click.option("--metric", "metrics", multiple=True, help=f"Once for each. Default: {', '.join(METRICS_BY_DEFAULT)}.")
 @click.option("--epochs", type=click.IntRange(1), help="So many, one after the other, a tempo apart. Default: one epoch.")
 @click.option("--warmup", type=click.IntRange(0), default=0, help="The first so many epochs are not measured. Default: 0.")
 @runs
 def command(run: Run, arguments: tuple[str, ...], metrics: tuple[str, ...], epochs: int | None, warmup: int) -> None:
-    """Computes SNAPSHOTs, .npz files of a subnet or of a series of epochs, under every combination of the values, and shows
-    what the metrics say."""
+    """Computes SNAPSHOTs, .npz files of a subnet or of a series of epochs (default: the bundled example), under every
+    combination of the values, and shows what the metrics say."""
     subjects = [text for text in arguments if "=" not in text]
     parameters = dict(map(_values, (text for text in arguments if "=" in text)))
-    if not subjects or not parameters:
-        raise click.UsageError("expected a snapshot, and NAME=VALUE[,VALUE...]", click.get_current_context())
+    if not parameters:
+        raise click.UsageError("expected NAME=VALUE[,VALUE...]", click.get_current_context())
     with run.engine("sweep") as how:
         study = sweep(
-            subjects,
+            subjects or {"example": opened(None)},
             parameters,
             metrics=metrics or METRICS_BY_DEFAULT,
             epochs=epochs,
