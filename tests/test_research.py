@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_everything_says_that_it_is_not_the_chains(tmp_path: Path) -> None:
     assert set(study.provenance["not_the_chains"]) == set(default_variants())
     assert all(study.provenance["not_the_chains"].values())
     assert str(study).count("(not the chain's)") == 2 * len(default_variants())
-    assert "not the chain's" in study._repr_html_()
+    assert "not the chain's" in unescape(study._repr_html_())
     study.save(tmp_path / "it.npz")
     assert Research.load(tmp_path / "it.npz") == study
     matplotlib = pytest.importorskip("matplotlib")
@@ -179,7 +180,7 @@ def test_everything_says_that_it_is_not_the_chains(tmp_path: Path) -> None:
 
 def test_the_chains_rules_are_labelled_as_such() -> None:
     study = scenarios(["kappa second"], penalties=[0])
-    assert "not the chain" not in str(study) + study._repr_html_()
+    assert "not the chain" not in str(study) + unescape(study._repr_html_())
     same(study, scenario("kappa second"), LIQUID, 0, default_rules()[LIQUID], None)
     assert [part(p) for p in (0, 32767, 64879, 65535)] == ["0", "0.5", "0.99", "1"]
 

@@ -6,8 +6,9 @@ import json
 import pickle
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,29 @@ def test_what_events_do() -> None:
     assert scenarios([other], rules={"a": yk.Hyperparameters(tempo=100)}, penalties=[65535]).of("it")["bond_2"].tolist() == (
         reset.of("it")["bond_2"].tolist()
     )
+
+
+def test_zeros_matter_for_liquid_alpha_alone() -> None:
+    study = scenarios([scenario(2).with_name("out"), scenario(2).with_zeros().with_name("stored")])
+    for rules in study.rules:
+        bonds = [study.of(name, rules)["bond_1"].tolist() for name in ("out", "stored")]
+        assert (bonds[0] == bonds[1]) is (rules != LIQUID)
+
+
+def test_a_run_in_other_processes() -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        assert scenarios([11], executor=executor) == scenarios([11])
+
+
+def test_the_figures_of_the_page_are_drawn_by_it() -> None:
+    """What they show is held by `test_charts`."""
+    page = Path(__file__).resolve().parents[1] / "docs" / "scenarios.md"
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^]]+\]\(figures/([^)]+)\)", text)
+    assert sorted(shown) == sorted(re.findall(r"\.figure\.savefig\(\"([^\"]+)\"", text))
+    assert len(shown) == 2
+    for name in shown:
+        assert (page.parent / "figures" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_earlier_profiles() -> None:

@@ -15,7 +15,7 @@ from yuma_kernel.studies.result import Study
 from yuma_kernel.studies.retentions import Retention, retention
 from yuma_kernel.studies.runtime_changes import Runtimes, runtimes
 from yuma_kernel.studies.scenario_inputs import BondReset, Registration, Scenario
-from yuma_kernel.studies.scenario_table import Scenarios, scenarios
+from yuma_kernel.studies.scenario_table import Scenarios, default_rules, scenarios
 from yuma_kernel.studies.series import Series, generated_series
 from yuma_kernel.studies.weight_copying import BOUNDS, Copying, Curve, copying
 
@@ -23,4 +23,4 @@ __all__ = ["Guarantee", "Retention", "Runtimes", "Study", "guarantee", "retentio
 __all__ += ["BondReset", "Registration", "SCENARIOS", "Scenario", "Scenarios", "library", "scenario", "scenarios"]
 __all__ += ["FloatError", "FloatInputs", "float_epoch", "float_error", "float_inputs"]
 __all__ += ["BOUNDS", "METRICS", "Copying", "Curve", "Observed", "Series", "Sweep", "copying", "generated_series", "sweep"]
-__all__ += ["Research", "Variant", "default_variants", "research"]
+__all__ += ["Research", "Variant", "default_rules", "default_variants", "research"]

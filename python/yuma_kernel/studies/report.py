@@ -14,7 +14,7 @@ import numpy as np
 from yuma_kernel.extras import extra
 from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.scenario_inputs import Scenario
-from yuma_kernel.studies.scenario_table import Line, Scenarios, What, part
+from yuma_kernel.studies.scenario_table import NOT_THE_CHAINS, Line, Scenarios, What, part
 from yuma_kernel.units import RAO
 
 DRAWN: Final[tuple[What, ...]] = ("dividends", "bonds", "incentive")
@@ -28,7 +28,8 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1180
 h1 { font-size: 1.6rem; } h2 { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: 1rem; } h3 { margin-bottom: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
 td, th { padding: .15rem .55rem; text-align: right; border-bottom: 1px solid #eee; }
-td:first-child, th:first-child { text-align: left; } th { font-weight: 600; }
+td:first-child, th:first-child { text-align: left; white-space: nowrap; } th { font-weight: 600; }
+th[colspan] { text-align: center; } .wide { overflow-x: auto; }
 img { max-width: 100%; display: block; } .legend span { margin-right: 1.2rem; white-space: nowrap; }
 .legend { font-size: .85rem; margin: .3rem 0; } .no { color: #b03030; } nav { columns: 3; }
 """
@@ -47,14 +48,16 @@ def _page(study: Scenarios, progress: Progress | None) -> Iterator[str]:
     made = study.scenarios
     yield f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(study.title)}</title>'
     yield f"<style>{_STYLE}</style></head><body>\n<h1>{escape(study.title[0].upper() + study.title[1:])}</h1>\n"
-    counts = f"{len(made)} scenarios under {len(study.rules)} rules and {len(study.penalties)} bonds penalties"
+    numbers = zip(map(len, (made, study.rules, study.penalties)), ("scenario", "rule", "bonds penalty"), strict=True)
+    each, rules, penalties = (f"{k} {what if k == 1 else _PLURALS[what]}" for k, what in numbers)
+    counts = f"{each} under {rules} and {penalties}"
     yield f"<p>{counts}. {_said(study)}</p>\n"
     yield "<nav>" + "<br>".join(f'<a href="#s{k}">{k + 1}. {escape(s.name)}</a>' for k, s in enumerate(made)) + "</nav>\n"
     yield from _overview(study)
     sheet = _Sheet()
     with reporting(progress, len(made), "report") as report:
-        for k, each in enumerate(made):
-            yield from _section(study, sheet, k, each)
+        for k, one in enumerate(made):
+            yield from _section(study, sheet, k, one)
             report(k + 1)
     about = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
@@ -76,14 +79,15 @@ def _overview(study: Scenarios) -> Iterator[str]:
     """What the validator of each scenario gets for its stake, in one table."""
     ratio = study.summary()["ratio"].reshape(len(study.scenarios), -1)
     yield "<h2>What the validator that a scenario is about gets for its stake, over what all get for theirs</h2>\n"
-    yield "<table><tr><th></th>"
+    yield '<div class="wide"><table><tr><th></th>'
     yield "".join(f'<th colspan="{len(study.penalties)}">{_name(study, rule)}</th>' for rule in study.rules)
     penalties = "".join(f"<th>{part(p)}</th>" for p in study.penalties) * len(study.rules)
     yield f"</tr><tr><th>bonds penalty</th>{penalties}</tr>\n"
     for k, (each, row) in enumerate(zip(study.scenarios, ratio.tolist(), strict=True)):
-        yield f'<tr><td><a href="#s{k}">{escape(each.name)}</a> ({escape(each.validators[each.base])})</td>'
+        reset = "" if each.of_the_chain else f' <span class="no">({escape(NOT_THE_CHAINS)})</span>'
+        yield f'<tr><td><a href="#s{k}">{escape(each.name)}</a> ({escape(each.validators[each.base])}){reset}</td>'
         yield "".join(f'<td style="background:{_shade(value)}">{_number(value)}</td>' for value in row) + "</tr>\n"
-    yield "</table>\n"
+    yield "</table></div>\n"
 
 
 def _number(value: float) -> str:
@@ -107,9 +111,9 @@ def _name(study: Scenarios, rule: str) -> str:
 def _section(study: Scenarios, sheet: _Sheet, k: int, each: Scenario) -> Iterator[str]:
     yield f'<h2 id="s{k}">{k + 1}. {escape(each.name)}</h2>\n<p>{escape(each.description)}</p>\n'
     parts = each.stakes[0] / max(1, int(each.stakes[0].sum()))
-    stakes = ", ".join(f"{escape(label)} {p:.4g}" for label, p in zip(each.validators, parts.tolist(), strict=True))
+    stakes = "; ".join(f"{escape(label)}: {p:.4g}" for label, p in zip(each.validators, parts.tolist(), strict=True))
     first = "" if (each.stakes == each.stakes[0]).all() else " at first"
-    yield f"<p>Stakes{first}, as parts of all: {stakes}.</p>\n"
+    yield f"<p>Stakes{first}, as parts of all – {stakes}.</p>\n"
     for name, value in each.hyperparameters.items():
         yield f"<p>{escape(name)} = {escape(str(value))} under all rules.</p>\n"
     for event in each.events:
@@ -192,4 +196,5 @@ class _Sheet:
         return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">\n'
 
 
+_PLURALS: Final = {"scenario": "scenarios", "rule": "rules", "bonds penalty": "bonds penalties"}
 _SHORT: Final = {"weights": "weight", "dividends": "dividends", "bonds": "bond", "incentive": "incentive"}

@@ -9,6 +9,7 @@ import platform
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 
@@ -99,11 +100,11 @@ class Study(_Value):
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in self.table)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{column[k]}</td>" for column in self.table.values()) + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(str(column[k]))}</td>" for column in self.table.values()) + "</tr>"
             for k in range(min(SHOWN, len(self)))
         )
         more = f" (the first {SHOWN} of {len(self)})" if len(self) > SHOWN else ""
-        return f"<table><caption>{self.title}{more}</caption><tr>{head}</tr>{rows}</table>"
+        return f"<table><caption>{escape(self.title)}{more}</caption><tr>{head}</tr>{rows}</table>"
 
     def to_dict(self) -> dict[str, list[Any]]:
         """By column, Python values."""
