@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse
 
 import yuma_kernel as yk
-from yuma_kernel import stages
+from yuma_kernel import moves, search, stages
 
 U16, U64, I64 = (0, 2**16 - 1), (0, 2**64 - 1), (-(2**63), 2**63 - 1)
 RAW = (0, 2**63 - 1)  # raw bits that are not negative; whether more is asked of them depends on the stage
@@ -208,6 +208,86 @@ def _write(path: object, snapshot: object) -> Any:
     return yk.load(path)  # type: ignore[arg-type]
 
 
+def _after(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The subnet and the hyperparameters that a change leads to."""
+    return lambda **arguments: moves.apply(subnet(), LIQUID, make(**arguments))
+
+
+def _what_if(*arguments: Any, **options: Any) -> Any:
+    """What `what_if` computes, as arrays."""
+    answer = yk.what_if(*arguments, **options)
+    return (*answer.now.values(), *answer.then.values(), answer.uids)
+
+
+def _late(change: Any, epochs: Any) -> Any:
+    return _what_if(subnet(), LIQUID, {"late": moves.delayed(change, epochs)}, epochs=2)
+
+
+def _least(*arguments: Any, **options: Any) -> Any:
+    """The stake that brings a permit."""
+    most = RAW[1] - sum(subnet().total_stake[:, 1].tolist())
+    make, holds = lambda rao: moves.set_stake(1, min(rao, most)), lambda outputs: outputs["validator_permit"][1]
+    return search.least(*arguments, make=make, holds=holds, **options)
+
+
+def _changes(backend: Argument) -> dict[str, tuple[Callable[..., Any], dict[str, Argument]]]:
+    """The changes, what they lead to, and the searches. How many epochs ahead is not among the arguments: any number is
+    valid, and is computed."""
+    state = subnet()
+    uid, target, share = integers(1, (0, N - 1)), integers(4, (0, N - 1)), Argument("other", 0.25)
+    weights, change = Argument("other", {3: 5, 2: 7}), Argument("other", moves.copy_consensus(1))
+    given = {"state": Argument("other", state), "hyperparameters": Argument("other", LIQUID)}
+    return {
+        "set_weights": (_after(moves.set_weights), {"uid": uid, "weights": weights}),
+        "move_share": (
+            _after(moves.move_share),
+            {"uid": uid, "source": integers(3, (0, N - 1)), "target": target, "share": Argument("other", 0.125)},
+        ),
+        "give_share": (_after(moves.give_share), {"uid": uid, "target": target, "share": share}),
+        "toward_consensus": (_after(moves.toward_consensus), {"uid": uid, "share": share}),
+        "copy_consensus": (_after(moves.copy_consensus), {"uid": uid}),
+        "delayed": (_late, {"change": change, "epochs": integers(1, (0, 2**31 - 1))}),
+        "set_stake": (_after(moves.set_stake), {"uid": uid, "rao": integers(7, RAW)}),
+        "add_stake": (_after(moves.add_stake), {"uid": integers(4, (0, N - 1)), "rao": integers(7, (-(2**63), 2**63 - 1))}),
+        "drop": (_after(moves.drop), {"uid": uid}),
+        "add_validator": (_after(moves.add_validator), {"uid": uid, "rao": integers(7, RAW), "weights": weights}),
+        "replace_miner": (_after(moves.replace_miner), {"uid": uid}),
+        "moves.hyperparameters": (_after(moves.hyperparameters), _hyperparameters()),
+        "moves.apply": (moves.apply, {**given, "change": change, "backend": backend}),
+        "what_if": (
+            _what_if,
+            {
+                **given,
+                "changes": Argument("other", {"a": moves.drop(1), "b": moves.copy_consensus(0)}),
+                "emission": integers(10**9),
+                "uids": Argument("other", [3, 0], optional=True),
+                "outputs": Argument("other", ["incentive", "emission"]),
+                "threads": integers(2, (1, 1024), optional=True),
+                "backend": backend,
+            },
+        ),
+        "least": (
+            _least,
+            {
+                **given,
+                "low": integers(0, (0, 10**6)),
+                "high": integers(10**6, RAW),
+                "largest": Argument("booleans", False),
+                "emission": integers(10**9),
+                "threads": integers(2, (1, 1024), optional=True),
+                "backend": backend,
+            },
+        ),
+        "blend_for_trust": (
+            search.blend_for_trust,
+            {**given, "uid": uid, "trust": Argument("other", 0.5), "backend": backend},
+        ),
+        "stake_for_permit": (search.stake_for_permit, {**given, "uid": uid, "backend": backend}),
+        "share_before_clip": (search.share_before_clip, {**given, "uid": uid, "target": target, "backend": backend}),
+        "permit_threshold": (yk.permit_threshold, given),
+    }
+
+
 def stacked(value: Any, span: tuple[int, int] = U64) -> Argument:
     """Three of them, where one alone is held."""
     return Argument("integers", np.stack([np.asarray(value, getattr(value, "dtype", np.uint64))] * 3), span, True, False)
@@ -388,4 +468,5 @@ def calls() -> tuple[Call, ...]:
         "from_fixed": (stages.from_fixed, {"raw": Argument("integers", np.array(trace["consensus"]), I64, shaped=False)}),
     }
     of_stages = {name: (getattr(stages, name), {**takes, "backend": backend}) for name, takes in _stages().items()}
-    return tuple(Call(name, function, takes) for name, (function, takes) in {**whole, **of_stages}.items())
+    of_all = {**whole, **_changes(backend), **of_stages}
+    return tuple(Call(name, function, takes) for name, (function, takes) in of_all.items())

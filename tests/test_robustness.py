@@ -316,7 +316,10 @@ def break_array(random: random.Random, argument: Argument) -> tuple[Any, bool]:
     kind = random.randrange(7)
     if kind == 0:
         sort = random.choice((NO_NUMBERS, NO_ARRAYS))
-        return random.choice(sort)(), argument.kind != "floats" and (argument.shaped or sort is NO_NUMBERS)
+        value = random.choice(sort)()
+        if isinstance(value, Iterator) and (argument.kind == "floats" or not argument.shaped):
+            value = object()  # iterators are taken: of what each variant has, and of weights
+        return value, argument.kind != "floats" and (argument.shaped or sort is NO_NUMBERS)
     if kind in (1, 2):  # one item
         items = array.astype(object)
         at = tuple(random.randrange(length) for length in array.shape)
@@ -508,6 +511,7 @@ def names(call: Call, error: yk.InputError) -> bool:
         "matrix": ("indptr", "uid", "value"),
         "weights": ("uid",),
         "n": ("indptr",),
+        "rao": ("total_stake",),
     }
     known = {*call.arguments, *(part for name in call.arguments for part in of_rows.get(name, ()))}
     return re.sub(r"^length of |\[\d+\](?=$|\.)", "", error.field).split(".")[0] in known

@@ -338,6 +338,17 @@ def test_refused_changes() -> None:
         _ = moves.drop(1) + 3
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("make", 5), ("holds", None), ("largest", "yes"), ("state", None), ("low", -1), ("high", 4)],
+)
+def test_refused_search(field: str, value: Any) -> None:
+    arguments: dict[str, Any] = {"make": of, "holds": lambda outputs: True, "low": 5, "high": 9, "largest": False}
+    with pytest.raises(yk.InputError) as caught:
+        search.least(**{"state": subnet(), "hyperparameters": RULES, **arguments, field: value})
+    assert caught.value.field == field
+
+
 def of(units: int) -> moves.Change:
     return moves.set_stake(1, units)
 

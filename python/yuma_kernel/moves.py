@@ -407,6 +407,14 @@ def _hyperparameters(draft: Draft, values: tuple[tuple[str, Any], ...]) -> None:
 # -- what they come to
 
 
+def require_subnet(state: object, rules: object) -> None:
+    """InputError where one is something else."""
+    if not isinstance(state, SubnetState):
+        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+    if not isinstance(rules, Hyperparameters):
+        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(rules).__name__}")
+
+
 def drafts(state: SubnetState, rules: Hyperparameters, changes: Mapping[Any, Change], backend: str | None) -> list[Draft]:
     """What each of the changes comes to; an error names the change."""
     known = Known(state, rules, backend)
@@ -433,6 +441,7 @@ def apply(
     Raises:
         InputError: the change cannot be made in this subnet, or it is delayed: then there is no one subnet.
     """
+    require_subnet(state, hyperparameters)
     if not isinstance(change, Change):
         raise InputError("change", f"expected a Change, got {type(change).__name__}")
     (draft,) = drafts(state, hyperparameters, {str(change): change}, backend)

@@ -13,7 +13,7 @@ import numpy as np
 from yuma_kernel.arrays import U64_MAX, AnyArray, I64Array, has_items, integer, seal
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.moves import Change, Draft, drafts
+from yuma_kernel.moves import Change, Draft, drafts, require_subnet
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
@@ -152,10 +152,9 @@ def what_if(
     Raises:
         InputError: naming the argument, and the change that cannot be made.
     """
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
-    if not isinstance(hyperparameters, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
+    require_subnet(state, hyperparameters)
+    if uids is not None and not has_items(uids):
+        raise InputError("uids", f"expected uids, got {type(uids).__name__}")
     named = _named(changes)
     ahead = integer("epochs", epochs, 1, MAX_EPOCHS)
     amount = integer("emission", emission, 0, U64_MAX)

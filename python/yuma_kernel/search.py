@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, AnyArray, integer
+from yuma_kernel.arrays import U16_MAX, AnyArray, boolean, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.many import epoch_many
-from yuma_kernel.moves import Change, drafts, give_share, set_stake, toward_consensus
+from yuma_kernel.moves import Change, drafts, give_share, require_subnet, set_stake, toward_consensus
 from yuma_kernel.prospects import what_if
 from yuma_kernel.results import STACKED
 from yuma_kernel.rows import SparseRows
@@ -179,6 +179,10 @@ def least(
     Raises:
         InputError: a change that cannot be made.
     """
+    for name, function in (("make", make), ("holds", holds)):
+        if not callable(function):
+            raise InputError(name, f"expected a callable, got {type(function).__name__}")
+    largest = boolean("largest", largest)
     first = integer("low", low, 0, 2**63 - 1)
     last = integer("high", high, first, 2**63 - 1)
 
@@ -197,6 +201,7 @@ def blend_for_trust(
 ) -> Found:
     """The least share by which `uid` has to blend its weights with the consensus (`moves.toward_consensus`) for a validator
     trust of at least `trust`: a u16 as the chain stores it, or a float from 0 to 1."""
+    require_subnet(state, hyperparameters)
     own = integer("uid", uid, 0, state.n - 1)
     if isinstance(trust, (float, np.floating)):
         if not 0 <= trust <= 1:
@@ -219,6 +224,7 @@ def blend_for_trust(
 
 def stake_for_permit(state: SubnetState, hyperparameters: Hyperparameters, uid: int, *, backend: str | None = None) -> Found:
     """The least total stake, in whole rao, with which the next epoch gives `uid` a permit, everybody else's as it is."""
+    require_subnet(state, hyperparameters)
     own = integer("uid", uid, 0, state.n - 1)
     words = state.total_stake.tolist()
     others = sum(low + (high << 64) for k, (low, high) in enumerate(words) if k != own)
@@ -239,6 +245,7 @@ def share_before_clip(
     state: SubnetState, hyperparameters: Hyperparameters, uid: int, target: int, *, backend: str | None = None
 ) -> Found:
     """The largest share of its weight that `uid` may give to `target` (`moves.give_share`) with none of it clipped."""
+    require_subnet(state, hyperparameters)
     own, taker = integer("uid", uid, 0, state.n - 1), integer("target", target, 0, state.n - 1)
 
     def make(units: int) -> Change:

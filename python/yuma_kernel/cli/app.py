@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "explain": "yuma_kernel.cli.explain",
         "compare": "yuma_kernel.cli.compare",
         "what-if": "yuma_kernel.cli.what_if",
+        "search": "yuma_kernel.cli.search",
         "preflight": "yuma_kernel.cli.preflight",
         "study": "yuma_kernel.cli.study",
         "fetch": "yuma_kernel.cli.fetch",
