@@ -223,11 +223,11 @@ def _late(change: Any, epochs: Any) -> Any:
     return _what_if(subnet(), LIQUID, {"late": moves.delayed(change, epochs)}, epochs=2)
 
 
-def _least(*arguments: Any, **options: Any) -> Any:
+def _least(**options: Any) -> Any:
     """The stake that brings a permit."""
     most = RAW[1] - sum(subnet().total_stake[:, 1].tolist())
     make, holds = lambda rao: moves.set_stake(1, min(rao, most)), lambda outputs: outputs["validator_permit"][1]
-    return search.least(*arguments, make=make, holds=holds, **options)
+    return search.least(**options, make=make, holds=holds)
 
 
 def _changes(backend: Argument) -> dict[str, tuple[Callable[..., Any], dict[str, Argument]]]:
