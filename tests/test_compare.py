@@ -86,7 +86,8 @@ def test_each_input_alone_is_of_its_kind() -> None:
     before, kind_of = yk.Snapshot(state, yk.Hyperparameters()), {name: k for k, names in FIELDS.items() for name in names}
     for name, value in other.items():
         for held in (value, None) if name in ("owner_uid", "commit_block", "last_yuma_step_block") else (value,):
-            after = yk.Snapshot(replace(state, **{name: held}), yk.Hyperparameters())
+            changed: dict[str, Any] = {name: held}
+            after = yk.Snapshot(replace(state, **changed), yk.Hyperparameters())
             assert yk.compare(before, after).kinds == (kind_of[name],), name
 
 

@@ -291,7 +291,9 @@ def test_what_is_compiled_is_of_the_sources_as_they_are(tmp_path: Path) -> None:
     """A cached function holds the code of those that it calls, whatever file they stand in."""
     pytest.importorskip("numba")
     compiler = importlib.import_module("yuma_kernel.kernel.jit.compiler")
-    package = shutil.copytree(Path(str(compiler.__file__)).parent, tmp_path / "jit", ignore=shutil.ignore_patterns("__pycache__"))
+    package = shutil.copytree(
+        Path(str(compiler.__file__)).parent, tmp_path / "jit", ignore=shutil.ignore_patterns("__pycache__")
+    )
     called = package / "fixed.py"
     before = called.read_text()
     after = before.replace("    return part * (x >> 32)", "    return 5 + part * (x >> 32)")

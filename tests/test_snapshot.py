@@ -302,7 +302,7 @@ def test_zeros_are_no_absence(tmp_path: Path) -> None:
         {"previous_consensus": np.zeros(0, np.uint16)},
         {"commit_block": np.zeros(state.n, np.uint64)},
     ):
-        snapshot = minimal(state=replace(state, **fields))  # type: ignore[arg-type]
+        snapshot = minimal(state=replace(state, **fields))
         yk.save(tmp_path / "zero.npz", snapshot)
         assert yk.load(tmp_path / "zero.npz") == snapshot != minimal(state=replace(state, owner_uid=None))
 
