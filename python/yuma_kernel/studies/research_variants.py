@@ -226,7 +226,7 @@ def _epoch(
     clipped = stages.clip(bought, consensus)
     rank = stages.rank(clipped, active_stake)
     if variant.winner_takes_all:
-        rank = np.where(rank == rank.max(), np.minimum(rank, 1), 0)  # equal, so that each gets as much
+        rank = np.where(rank == rank.max(), rank, 0)
     incentive = stages.incentive(rank)
 
     for_bonds = stages.weights_for_bonds(bought, clipped, h.bonds_penalty)
