@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapes import EMISSION, REAL, RULES, SHAPES, VARIANTS, Shape, hyperparameters, real, subnet, using
+from shapes import CONCENTRATED, EMISSION, FULL, REAL, RULES, SHAPES, VARIANTS, Shape, case, hyperparameters, subnet, using
 
 import yuma_kernel as yk
 from conftest import Measure
@@ -12,10 +12,10 @@ from yuma_kernel.studies import float_epoch, float_inputs
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*REAL, *SHAPES], ids=str)
 @pytest.mark.parametrize("variant", VARIANTS)
-def bench_epoch(measure: Measure, variant: str, shape: Shape, rules: str) -> None:
-    state, h = subnet(shape), hyperparameters(shape, rules)
+def bench_epoch(measure: Measure, variant: str, shape: Shape | str, rules: str) -> None:
+    state, h = case(shape, rules)
     with using(variant) as backend:
         measure(
             lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
@@ -28,7 +28,7 @@ def bench_epoch(measure: Measure, variant: str, shape: Shape, rules: str) -> Non
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*FULL[:3], *CONCENTRATED], ids=str)
 def bench_peer(measure: Measure, shape: Shape, rules: str) -> None:
     state = subnet(shape)
     inputs = float_inputs(state, hyperparameters(shape, rules), emission=EMISSION).astype(np.float32)
@@ -40,22 +40,3 @@ def bench_peer(measure: Measure, shape: Shape, rules: str) -> None:
         shape=str(shape),
         rules=rules,
     )
-
-
-@pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("variant", VARIANTS)
-def bench_real(measure: Measure, variant: str, name: str, rules: str) -> None:
-    found = real(name, rules)
-    if found is None:
-        pytest.skip("the real subnets are not here")
-    state, h = found
-    with using(variant) as backend:
-        measure(
-            lambda: yk.epoch(state, h, emission=EMISSION, backend=backend),
-            weights=state.weights.uid.size,
-            what="epoch",
-            backend=variant,
-            shape=name,
-            rules=rules,
-        )

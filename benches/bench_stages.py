@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from shapes import EMISSION, SHAPES, Shape, hyperparameters, subnet
+from shapes import CONCENTRATED, EMISSION, FULL, REAL, Shape, case
 
 import yuma_kernel as yk
 from conftest import Measure
@@ -15,9 +15,9 @@ from yuma_kernel import stages
 
 
 @functools.cache
-def calls(shape: Shape) -> dict[str, Callable[[str], object]]:
+def calls(shape: Shape | str) -> dict[str, Callable[[str], object]]:
     """By the name of a stage, a call that takes the backend."""
-    state, h = subnet(shape), hyperparameters(shape, "yuma3")
+    state, h = case(shape, "yuma3")
     result = yk.epoch(state, h, emission=EMISSION, trace=True)
     assert result.trace is not None
     t: dict[str, Any] = dict(result.trace)
@@ -27,9 +27,9 @@ def calls(shape: Shape) -> dict[str, Callable[[str], object]]:
     old = stages.old_bonds(state.bonds, registered, 1000, True)
     parts = (t["incentive"], t["dividends"], t["stake"], t["active_stake"])
     return {
-        "activity": lambda b: stages.activity(state.last_update, 5000, 1100, backend=b),
+        "activity": lambda b: stages.activity(state.last_update, h.activity_cutoff, state.current_block, backend=b),
         "normalize_stake": lambda b: stages.normalize_stake(state.total_stake, backend=b),
-        "permits": lambda b: stages.permits(t["stake"], shape.validators, backend=b),
+        "permits": lambda b: stages.permits(t["stake"], h.max_allowed_validators, backend=b),
         "active_stake": lambda b: stages.active_stake(t["stake"], result.active, state.validator_permit, backend=b),
         "mask_weights": lambda b: stages.mask_weights(state.weights, state.validator_permit, *dates, backend=b),
         "normalize_rows": lambda b: stages.normalize_rows(masked, backend=b),
@@ -54,10 +54,10 @@ def calls(shape: Shape) -> dict[str, Callable[[str], object]]:
     }
 
 
-@pytest.mark.parametrize("stage", calls(SHAPES[0]))
-@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[-1]], ids=str)
+@pytest.mark.parametrize("stage", calls(FULL[0]))
+@pytest.mark.parametrize("shape", [REAL[0], FULL[0], *CONCENTRATED], ids=str)
 @pytest.mark.parametrize("backend", [name for name in yk.BACKENDS if name != "reference"])
-def bench_stage(measure: Measure, backend: str, shape: Shape, stage: str) -> None:
+def bench_stage(measure: Measure, backend: str, shape: Shape | str, stage: str) -> None:
     call = calls(shape)[stage]
-    weights = subnet(shape).weights.uid.size
+    weights = case(shape, "yuma3")[0].weights.uid.size
     measure(lambda: call(backend), weights=weights, what=stage, backend=backend, shape=str(shape), rules="")

@@ -1,7 +1,7 @@
 """Runs the benchmarks, prints them as a table, and compares them with the committed baseline.
 
     python benches/run.py            everything: every stage and the epoch, on every backend and shape
-    python benches/run.py --short    what CI compares: the epoch at two shapes
+    python benches/run.py --short    what CI compares: the epoch at three shapes
     python benches/run.py --short --update      writes benches/baseline.json instead of comparing
 
 A figure in yardsticks is the time of one weight present in units of one scalar 128-bit division, which is measured before
@@ -34,7 +34,7 @@ FACTOR = 2.0
 RUNS = 3
 
 SHORT = (
-    "bench_epoch and ([c/ or [numba-) and (-256x64- or -4096x256) or bench_peer and [256x64-"
+    "bench_epoch and ([c/ or [numba-) and (-256x64- or _concentrated or -1024x64 and _scattered) or bench_peer and [256x64-"
     " or bench_calls and not portable and not (alone and subnets)"
 )
 

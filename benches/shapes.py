@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import yuma_kernel as yk
 from yuma_kernel.kernel import native
@@ -20,17 +21,23 @@ REAL = ("sn31_block3621600", "sn15_block4769998", "sn1_block6852344")
 
 @dataclass(frozen=True)
 class Shape:
-    """n uids of which `validators` have a permit and a row, each over `density` of the uids."""
+    """n uids of which `validators` have a permit and a row, each over `density` of the uids: of any (scattered), or most of
+    those in an eighth of the columns (concentrated), as where few uids earn."""
 
     n: int
     validators: int
-    density: float
+    density: float = 1
+    concentrated: bool = False
 
     def __str__(self) -> str:
-        return f"{self.n}x{self.validators}" + ("" if self.density == 1 else f"@{self.density}")
+        sparse = f"@{self.density}_{'concentrated' if self.concentrated else 'scattered'}"
+        return f"{self.n}x{self.validators}" + ("" if self.density == 1 else sparse)
 
 
-SHAPES = (Shape(256, 64, 1), Shape(256, 256, 1), Shape(1024, 64, 1), Shape(4096, 256, 0.1))
+FULL = (Shape(256, 64), Shape(256, 256), Shape(1024, 64), Shape(4096, 256))
+CONCENTRATED = (Shape(4096, 256, 0.1, True),)
+SCATTERED = (Shape(256, 64, 0.1), Shape(1024, 64, 0.1), Shape(4096, 256, 0.1), Shape(32767, 64, 0.02))
+SHAPES = (*FULL, *CONCENTRATED, *SCATTERED)
 
 VARIANTS = (*(f"c/{name}" for name in native.instruction_sets()), *(name for name in yk.BACKENDS if name != "c"))
 """The backends, and the C backend with each instruction set of this machine."""
@@ -63,20 +70,24 @@ def subnet(shape: Shape) -> yk.SubnetState:
     random = np.random.default_rng([shape.n, shape.validators])
     n, validators = shape.n, shape.validators
     quality = random.pareto(1.0, n) + 0.01
-    # the columns that anybody sets, so that a sparse matrix still has a consensus that is not 0
-    columns = random.choice(n, max(1, round(n * min(1.0, shape.density / 0.8))), replace=False)
-    weights = np.zeros((n, n), np.uint16)
-    for i in range(validators):
-        chosen = columns[random.random(columns.size) < 0.8] if shape.density < 1 else columns
+    # the columns that anybody sets: of few, a sparse matrix still has a consensus that is not 0
+    columns = np.arange(n)
+    if shape.concentrated:
+        columns = np.sort(random.choice(n, max(1, round(n * min(1.0, shape.density / 0.8))), replace=False))
+    part = 0.8 if shape.concentrated else shape.density
+    weights, bonds = [], []
+    for _ in range(validators):
+        chosen = columns[random.random(columns.size) < part]
         scores = quality[chosen] * random.uniform(0.7, 1.3, chosen.size)
-        weights[i, chosen] = np.maximum(1, scores / scores.max() * 65535)
-    bonds = np.where(weights > 0, random.integers(1, 65536, (n, n)), 0)
+        weights.append((chosen, np.maximum(1, scores / scores.max() * 65535).astype(np.uint16)))
+        bonds.append((chosen, random.integers(1, 65536, chosen.size).astype(np.uint16)))
+    nothing = [(np.arange(0), np.zeros(0, np.uint16))] * (n - validators)
     stake = np.zeros(n, np.int64)
     stake[:validators] = (random.pareto(1.2, validators) + 0.1) * 1e13
     return settled(
         yk.SubnetState(
-            weights=yk.SparseRows.from_dense(weights),
-            bonds=yk.SparseRows.from_dense(bonds),
+            weights=yk.SparseRows.from_rows(weights + nothing),
+            bonds=yk.SparseRows.from_rows(bonds + nothing),
             total_stake=yk.stake_from_rao(stake),
             last_update=np.full(n, 1000, np.uint64),
             block_at_registration=np.full(n, 10, np.uint64),
@@ -104,3 +115,13 @@ def real(name: str, rules: str) -> tuple[yk.SubnetState, yk.Hyperparameters] | N
     snapshot = yk.load(path)
     h = yk.Hyperparameters(**{**vars(snapshot.hyperparameters), "profile": 475, **RULES[rules]})
     return settled(snapshot.state), h
+
+
+def case(shape: Shape | str, rules: str) -> tuple[yk.SubnetState, yk.Hyperparameters]:
+    """The subnet of a shape, or the recorded one of that name, under one of RULES; skips where that is not here."""
+    if isinstance(shape, Shape):
+        return subnet(shape), hyperparameters(shape, rules)
+    found = real(shape, rules)
+    if found is None:
+        pytest.skip("the real subnets are not here")
+    return found
