@@ -170,7 +170,7 @@ static void mask_weights(const vector_subnet *of, const vector_dates *d, uint32_
             uint16_t stays = none || d->registered[row->uid[k]] > limit ? 0 : UINT16_MAX;
             row->value[k] = (uint16_t)(row->value[k] & stays);
             if (row->mark != NULL) {
-                row->mark[k] = (uint16_t)(row->mark[k] & (stays | MARK_BOND_UNSEEN));
+                row->mark[k] = (uint16_t)(row->mark[k] & stays);
             }
         }
     }
@@ -181,7 +181,7 @@ static void mask_weights(const vector_subnet *of, const vector_dates *d, uint32_
         row->value[k] = (uint16_t)(row->uid[k] == i ? 0 : row->value[k]);
     }
     for (uint32_t k = 0; row->mark != NULL && k < row->count; k++) {
-        row->mark[k] = (uint16_t)(row->uid[k] == i ? row->mark[k] & MARK_BOND_UNSEEN : row->mark[k]);
+        row->mark[k] = (uint16_t)(row->uid[k] == i ? 0 : row->mark[k]);
     }
 }
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,87 @@ def test_subnets(name: str) -> None:
         assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
         moved += bool(got.dividends.any()) and bool(got.consensus.any())
     assert moved > ROUNDS // 5  # the subnets are not all idle
+
+
+SHAPES = ("scattered", "uneven", "single", "concentrated", "out of order", "recorded")
+
+
+def _sparse_rows(random: np.random.Generator, n: int, validators: int, shape: str) -> yk.SparseRows:
+    """Rows of few uids. Concentrated: in the same eighth of the columns; recorded: as real subnets have it, most of them
+    nearly full there and the others elsewhere; uneven: from empty to full."""
+    columns = random.permutation(n)[: max(1, n // 8)]
+    quality = random.integers(1, 65536, n)
+    rows: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for i in random.permutation(n)[:validators]:
+        density = random.choice([0.02, 0.1, 0.25])
+        if shape == "uneven":
+            density = random.random() ** 4
+        chosen = np.flatnonzero(random.random(n) < density)
+        if shape == "single":
+            chosen = random.integers(0, n, 1)
+        if shape == "concentrated" or (shape == "recorded" and random.random() < 0.8):
+            chosen = np.sort(columns[random.random(columns.size) < (0.6 if shape == "concentrated" else 0.95)])
+        if shape == "out of order" and random.random() < 0.6:
+            chosen = random.permutation(chosen)
+        values = np.clip(quality[chosen] + random.integers(-3, 4, chosen.size), 0, 65535)
+        if random.random() < 0.5:
+            values = random.choice([0, 1, 2, 32768, 65535, int(random.integers(65536))], chosen.size)
+        rows[int(i)] = list(zip(chosen.tolist(), values.tolist(), strict=True))
+    return yk.SparseRows.from_rows(rows)
+
+
+def sparse_subnets(shape: str, count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
+    for (state, h), seed in zip(subnets(count), range(count), strict=True):
+        random = np.random.default_rng([SHAPES.index(shape), seed])
+        validators = int(random.integers(1, min(state.n, 20) + 1))
+        weights = _sparse_rows(random, state.n, validators, shape)
+        bonds = weights if random.random() < 0.3 else _sparse_rows(random, state.n, validators, shape)
+        # a consensus that is not 0 of columns where few have a score
+        kappa = int(random.choice([0, 1000, 5000, h.kappa]))
+        yield replace(state, weights=weights, bonds=bonds), replace(h, kappa=kappa)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", SETS)
+def test_sparse_shapes(name: str, shape: str) -> None:
+    moved = own = 0
+    for seed, (state, hyperparameters) in enumerate(sparse_subnets(shape, ROUNDS // 3)):
+        with using("c/portable"):
+            expected = yk.epoch(state, hyperparameters, emission=10**12)
+        with using(name):
+            got = yk.epoch(state, hyperparameters, emission=10**12)
+        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+        assert difference is None, f"seed {seed}: {difference}"
+        assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
+        moved += bool(got.dividends.any()) and bool(got.consensus.any())
+        own += computes(name, state, hyperparameters)
+    assert moved > ROUNDS // 30
+    assert own > ROUNDS // 6
+
+
+@pytest.mark.parametrize("kappa", [0, 1, 21844, 21845, 21846, 43689, 43690, 43691, 65534, 65535])
+@pytest.mark.parametrize("name", SETS)
+def test_zeros_of_a_column(name: str, kappa: int) -> None:
+    """Of three validators alike one, two or three score a column: at a third the stake of the zeros is the minority."""
+    columns = [range(10, 20), range(15, 30), range(18, 50)]
+    rows = [[(j, 1 + (7 * i + j) % 5) for j in columns[i]] if i < 3 else [] for i in range(200)]
+    state = yk.SubnetState(
+        weights=yk.SparseRows.from_rows(rows),
+        bonds=yk.SparseRows.from_rows([[]] * 200),
+        total_stake=yk.stake_from_rao(np.array([10**12] * 3 + [0] * 197)),
+        last_update=np.full(200, 1000),
+        block_at_registration=np.zeros(200, np.int64),
+        validator_permit=np.arange(200) < 3,
+        current_block=1001,
+        previous_consensus=np.zeros(200, np.int64),
+    )
+    h = yk.Hyperparameters(kappa=kappa)
+    with using(name):
+        got = yk.epoch(state, h)
+    expected = yk.epoch(state, h, backend="reference")
+    difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+    assert difference is None, f"{kappa}: {difference}"
+    assert computes(name, state, h)
 
 
 @pytest.mark.parametrize("name", SETS)
