@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -80,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -164,7 +164,8 @@ def test_scheduler(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_stopped_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was finished stands in the folder beside the file until that is written, and is not computed again."""
+    """What was finished stands in the folder beside the file until that is written, and is not computed again; what a
+    process was writing that was killed goes with it."""
     out = tmp_path / "a.npz"
     computed: list[Any] = []
     module: Any = sys.modules["yuma_kernel.studies.guarantee_map"]
@@ -194,6 +195,7 @@ def test_stopped_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str],
 
     all_counted.__module__, all_counted.__qualname__ = original.__module__, original.__qualname__
     monkeypatch.setattr(module, "cells", all_counted)
+    (tmp_path / "a.npz.parts" / ".chunk-00001-0.npz-1.tmp").write_bytes(b"half")
     run(capsys, "guarantee", *SMALL, "--out", str(out), "--resume")
     assert computed == [0.9]
     assert same(studies.Guarantee.load(out), studies.guarantee(**GIVEN))
@@ -245,10 +247,17 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         (["sweep", "PATH", "kappa=1", "--metric", "luck"], "metrics"),
         (["runtimes", "PATH", "--profiles", "475"], "profiles: expected at least two, got 1"),
         (["float", "nowhere.npz"], "nowhere.npz: No such file or directory"),
-        (["guarantee", *SMALL, "--plot", "a.nothing"], "plot: "),
+        (["guarantee", "--plot", "a.nothing"], "plot: expected an ending out of "),
+        (["float", "--plot", "a"], "plot: expected an ending out of "),
+        (["guarantee", "--plot", "nowhere/a.png"], "plot: there is no folder nowhere"),
+        (["guarantee", "--out", "nowhere/a.npz"], "out: there is no folder nowhere"),
     ],
 )  # fmt: skip
-def test_errors(arguments: list[str], said: str, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors(
+    arguments: list[str], said: str, path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything long is computed, where that can be known."""
+    monkeypatch.setattr("yuma_kernel.studies.guarantee_map.cells", None)
     if "--plot" in arguments:
         pytest.importorskip("matplotlib")
     assert cli.main(["study", *(path if each == "PATH" else each for each in arguments)]) == 2

@@ -138,8 +138,9 @@ class Run:
         if self.out is not None:
             study.save(self.out)
             if (folder := self._parts()) is not None and folder.is_dir():
-                for path in (*folder.glob("chunk-*.npz"), folder / "study.json"):
-                    path.unlink()
+                for pattern in ("chunk-*.npz", "study.json", ".*.tmp"):  # the last of processes that were killed
+                    for path in folder.glob(pattern):
+                        path.unlink()
                 folder.rmdir()
         if self.plot is not None:
             draw(self.plot, picture or type(study).plot, study)
@@ -151,6 +152,17 @@ class Run:
     def show(self, table: Table) -> None:
         """Shows a table that is no study's."""
         emit(self.form, lambda: {"rows": table.rows()}, table)
+
+
+def _check_files(out: str | None, plot: str | None) -> None:
+    """Before anything is computed: that there is where to write, and a picture can be drawn in this format."""
+    for name, path in (("out", out), ("plot", plot)):
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise InputError(name, f"there is no folder {Path(path).parent}")
+    if plot is not None:
+        known = extra("matplotlib.figure", "plots").Figure().canvas.get_supported_filetypes()
+        if Path(plot).suffix[1:].lower() not in known:
+            raise InputError("plot", f"expected an ending out of {', '.join(sorted(known))}, got {shown(plot)}")
 
 
 def _client(address: str) -> Any:
@@ -177,6 +189,7 @@ def shows(function: _F) -> _F:
     @formats
     @functools.wraps(function)
     def command(*args: Any, form: str, out: str | None, plot: str | None, **kwargs: Any) -> Any:
+        _check_files(out, plot)
         return function(*args, run=Run(form, out, plot), **kwargs)
 
     return command  # type: ignore[return-value]
@@ -207,6 +220,7 @@ def runs(function: _F) -> _F:
             raise click.UsageError("--resume: needs --out", context)
         if workers is not None and scheduler is not None:
             raise click.UsageError("--workers: not allowed with --scheduler", context)
+        _check_files(out, plot)
         return function(*args, run=Run(form, out, plot, resume, workers, scheduler), **kwargs)
 
     return command  # type: ignore[return-value]
