@@ -73,7 +73,7 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
         bonds = weights if random.random() < 0.3 else _rows(random, n, rows, str(random.choice(KINDS)))
         stake = np.zeros(n, np.int64)
         kind = random.integers(5)
-        stake[:] = random.pareto(0.7, n) * 1e9 if kind else 1  # dust and whales, or equal
+        stake[:] = np.minimum(random.pareto(0.7, n) * 1e9, 2.0**60) if kind else 1  # dust and whales, or equal
         if kind == 1:
             stake[:-1] = 0  # a lone validator
         if kind == 2:
