@@ -123,6 +123,41 @@ def test_meta_says_where_it_comes_from(node: Node) -> None:
     assert "hidden" not in text
 
 
+def test_meta_says_what_preflight_asks_for() -> None:
+    asked = ("weights_version_key", "weights_set_rate_limit", "min_allowed_weights", "commit_reveal_version")
+
+    def write(state: Any) -> None:
+        state.put(u(2**40 + 7, 8), "WeightsVersionKey", 7)
+        state.put(u(90, 8), "WeightsSetRateLimit", 7)
+        state.put(u(3, 2), "MinAllowedWeights", 7)
+        state.put(u(5, 2), "CommitRevealWeightsVersion")
+
+    node = spoiled(write)
+    got = CHAIN.snapshot(node.rpc, 7)
+    assert [got.meta[name] for name in asked] == [2**40 + 7, 90, 3, 5]
+    sender = int(np.argmax(got.state.last_update))
+    sent = yk.preflight(got, sender=sender, weights={1: 1}, version_key=2**40 + 6)
+    assert {"IncorrectWeightVersionKey", "WeightVecLengthIsLow"} <= set(sent.errors)
+    assert "rate limit 90 blocks" in next(check.why for check in sent.checks if check.error == "SettingWeightsTooFast")
+    other = yk.preflight(got, sender=sender, weights={1: 1}, weights_version_key=0, min_allowed_weights=1)
+    assert {"IncorrectWeightVersionKey", "WeightVecLengthIsLow"}.isdisjoint(other.errors)  # arguments come first
+
+    # where nothing is stored, the chain's defaults
+    assert [CHAIN.snapshot(spoiled(lambda state: None).rpc, 7).meta[name] for name in asked] == [0, 100, 1024, 4]
+
+    # stored otherwise, or not given: not known
+    late = Node(475)
+    put_subnet(late.state(example().state.current_block - 1), 7, [example()], whole(example()))
+    late.described = metadata({**LATE_ITEMS, "MinAllowedWeights": Entry(("Identity",), ("u16",), "u32", False, bytes(4))})
+    read = CHAIN.snapshot(late.rpc, 7)
+    assert [read.meta.get(name) for name in asked] == [0, 100, None, 4]
+    values = {name: value for name, value in raw_values(node, 7).items() if name != "WeightsSetRateLimit"}
+    given = CHAIN.from_storage(values, 7, block=node.head, spec_version=424)
+    assert [given.meta.get(name) for name in asked] == [2**40 + 7, None, 3, 5]
+    unknown = yk.preflight(given, sender=sender, weights={1: 1})
+    assert next(c.status for c in unknown.checks if c.error == "SettingWeightsTooFast") == "not known"
+
+
 def test_it_can_be_saved(node: Node, tmp_path: Path) -> None:
     got = CHAIN.snapshot(node.rpc, 7)
     yk.save(tmp_path / "read.npz", got)

@@ -28,6 +28,7 @@ from yuma_kernel.chain.snapshot import (
     checked_netuid,
     exists,
     mechanism_count,
+    preflight_keys,
     profile_for,
     reading,
     row_keys,
@@ -403,7 +404,8 @@ def from_storage(
             (`Keys`, `BlockAtRegistration`, `Weights`, `Bonds`) hold n of them, in a sequence or by uid; `WeightCommits` one
             an account of 32 bytes, `TimelockedWeightCommits` one an epoch, both needed under commit-reveal alone. `Uids` is
             the value of the owner's hotkey. "get_subnet_state" is the answer of the runtime call. A value that is needed
-            and not there is refused: absent and unknown are not the same.
+            and not there is refused: absent and unknown are not the same. `WeightsVersionKey`, `WeightsSetRateLimit`,
+            `MinAllowedWeights` and `CommitRevealWeightsVersion` are for `yk.preflight` alone, and may be left out.
         netuid, block, mechanism, profile: as in `snapshot`; all values are of the state of `block`.
         spec_version: the runtime's.
         metadata: the runtime's metadata, V14 to V16; needed for a runtime outside of the table of 343 to 424.
@@ -429,6 +431,7 @@ def from_storage(
     stored = Stored(layout, {}, None)
     given = _Given(mapping)
     stored.add({key: given.value(key.item) for key in scalar_keys(layout, version, netuid)})
+    stored.add({key: given.value(key.item) for key in preflight_keys(layout, netuid) if key.item in mapping})
     n = exists(stored, netuid)
     count = mechanism_count(stored, netuid)
     if mechanism >= count:

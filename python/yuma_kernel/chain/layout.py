@@ -76,6 +76,11 @@ TABLE: Final[Mapping[str, Entry]] = MappingProxyType(
         "ActivityCutoffFactorMilli": _item("u32", "41360000", _N),
         "CommitRevealWeightsEnabled": _item("bool", "01", _N),
         "TaoWeight": _item("u64", "fc62e03efa3c7c0d"),
+        # what a call that sets weights has to keep to
+        "WeightsVersionKey": _item("u64", _ZERO, _N),
+        "WeightsSetRateLimit": _item("u64", "64" + "00" * 7, _N),
+        "MinAllowedWeights": _item("u16", "0004", _N),
+        "CommitRevealWeightsVersion": _item("u16", "0400"),
         # the schedule
         "LastMechansimStepBlock": _item("u64", _ZERO, _N),  # the chain's spelling
         "LastEpochBlock": _item("u64", _ZERO, _N),

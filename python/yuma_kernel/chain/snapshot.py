@@ -48,6 +48,16 @@ _SCALARS: Final = (
     "LastMechansimStepBlock", *PENDING,
 )  # fmt: skip
 _GLOBALS: Final = ("StakeThreshold", "TaoWeight")
+PREFLIGHT: Final = MappingProxyType(
+    {
+        "weights_version_key": "WeightsVersionKey",
+        "weights_set_rate_limit": "WeightsSetRateLimit",
+        "min_allowed_weights": "MinAllowedWeights",
+        "commit_reveal_version": "CommitRevealWeightsVersion",
+    }
+)
+"""What no epoch needs and `yk.preflight` does: the names in `meta`, with the items. Where one is not there, `meta` has no
+such name, and what depends on it is reported as not known."""
 
 
 # -- where ----------------------------------------------------------------------------------------------------------------
@@ -155,6 +165,12 @@ def scalar_keys(layout: Layout, version: int, netuid: int) -> list[Key]:
     if version >= YUMA_STEP_SINCE or layout.has("SubnetEpochConsensus"):
         names.append("SubnetEpochConsensus")
     return [*(Key(name, (netuid,)) for name in names), *(Key(name) for name in _GLOBALS)]
+
+
+def preflight_keys(layout: Layout, netuid: int) -> list[Key]:
+    """Those of `PREFLIGHT` that the runtime stores as known."""
+    items = filter(layout.has, PREFLIGHT.values())
+    return [Key(item, (netuid,)[: len(layout.entry(item).keys)]) for item in items]
 
 
 def row_keys(stored: Stored, version: int, netuid: int, mechanisms: Sequence[int]) -> list[Key]:
@@ -505,6 +521,7 @@ def snapshots(
             "mechanisms": reading.count,
             "state_of_block": reading.block,
             "profile": profile,
+            **{name: int(stored.at(key)) for name, item in PREFLIGHT.items() for key in stored.keys(item)},
             "pending_emission_rao": pending,
             "emission": f"this mechanism's part of what is pending after block {reading.block}",
             **({"weights_of_no_uid_dropped": dropped} if dropped else {}),
@@ -558,6 +575,7 @@ def _reading(
         Key("Number"),
         Key("BlockHash", (0,)),
         *scalar_keys(layout, version, netuid),
+        *preflight_keys(layout, netuid),
         *(extra(where) if extra else ()),
     ]
     stored = Stored(layout, (yield from requests.storage(layout, first, where.at)))
