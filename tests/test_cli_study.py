@@ -220,6 +220,16 @@ def test_float_of_several_snapshots(path: str, tmp_path: Path, capsys: pytest.Ca
     assert len(set(document["table"]["epoch"])) == 2
 
 
+def test_float_by_simulators(path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    named = ["--simulator", "halving", "--simulator", "float64"]
+    document = json.loads(run(capsys, "float", path, *named, "--json"))
+    assert document["provenance"]["parameters"]["simulators"] == ["halving", "float64"]
+    assert list(dict.fromkeys(document["table"]["simulator"])) == ["halving", "float64"]
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli.main(["study", "float", path, "--simulator", "torch"]) == 2
+    assert capsys.readouterr() == ("", "yuma-kernel: error: this needs torch: pip install torch\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -227,6 +237,7 @@ def test_float_of_several_snapshots(path: str, tmp_path: Path, capsys: pytest.Ca
         ["guarantee", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], ["guarantee", "--workers", "0"],
         ["sweep"], ["sweep", "a.npz"], ["copying", "--delays", "3-1"], ["copying", "--delays", "x"],
         ["float", "a.npz", "b.npz", "--epochs", "2"], ["float", "--output", "rank"], ["scenario", "--penalties", "half"],
+        ["float", "--simulator", "jax"],
     ],
 )  # fmt: skip
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

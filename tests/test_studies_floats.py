@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
-from yuma_kernel.studies import FloatError, FloatInputs, float_check, float_epoch, float_error, float_inputs
+from yuma_kernel.studies import FloatError, FloatInputs, float_check, float_epoch, float_error, float_inputs, torch_floats
 
 EMISSION = 10**12
+IN_NUMPY = ("float64", "float32", "halving")
+NO_TORCH = "the simulator in torch needs torch, which is in no extra: pip install torch"
 RULES: dict[str, dict[str, Any]] = {
     "yuma2": {"yuma3": False},
     "yuma2, half a penalty": {"yuma3": False, "bonds_penalty": 32768},
@@ -71,6 +74,15 @@ def hyperparameters(name: str) -> yk.Hyperparameters:
     return yk.Hyperparameters(**{"stake_threshold": 2 * 10**12, "activity_cutoff": 900, **RULES[name]})
 
 
+def within_a_unit(study: FloatError) -> None:
+    """All outputs, but for what fixed point loses."""
+    assert study.provenance["parameters"]["outputs"] == list(float_check.ASKED)
+    for row in study.summary():
+        paid = row["output"] in float_check.PAID
+        assert row["compared"] > (2 if row["output"] in ("emission", "stake_weight") else -1)
+        assert row["most"] <= (EMISSION // 10**6 if paid else 0 if row["output"] == "validator_permit" else 1), row
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", RULES)
 def test_float_epoch_follows_the_law(name: str, seed: int) -> None:
@@ -82,11 +94,7 @@ def test_float_epoch_follows_the_law(name: str, seed: int) -> None:
         simulators={"float64": float_epoch},
         outputs=float_check.ASKED,
     )
-    assert study.provenance["parameters"]["outputs"] == list(float_check.ASKED)
-    for row in study.summary():
-        paid = row["output"] in float_check.PAID
-        assert row["compared"] > (2 if row["output"] in ("emission", "stake_weight") else -1)
-        assert row["most"] <= (EMISSION // 10**6 if paid else 0 if row["output"] == "validator_permit" else 1), row
+    within_a_unit(study)
 
 
 def test_the_subnet_has_what_an_epoch_leaves_out() -> None:
@@ -117,6 +125,15 @@ def test_halving_finds_the_median_to_its_precision(name: str) -> None:
     assert (sorted_ != halved).any()
     with pytest.raises(yk.InputError):
         float_epoch(inputs, consensus="guessing")  # type: ignore[arg-type]
+
+
+def test_halving_leaves_no_consensus_of_0() -> None:
+    """So there is an incentive where the chain has none."""
+    state, h = subnet(), hyperparameters("kappa 1")
+    assert not yk.epoch(state, h).incentive.any()
+    exact, halved = (float_epoch(float_inputs(state, h), consensus=c)["incentive"] for c in ("sorting", "halving"))
+    assert not exact.any()
+    assert halved.sum() == pytest.approx(1)
 
 
 def test_nobody_validates() -> None:
@@ -258,7 +275,8 @@ def test_outputs_that_are_no_arrays() -> None:
         ({"state": []}, "state"), ({"state": [3]}, "state"), ({"hyperparameters": 3}, "hyperparameters"),
         ({"hyperparameters": [yk.Hyperparameters()] * 2}, "hyperparameters"), ({"emission": 2**63}, "emission"),
         ({"emission": 0.5}, "emission"), ({"epochs": 0}, "epochs"), ({"state": [subnet()] * 2, "epochs": 2}, "epochs"),
-        ({"simulators": {}}, "simulators"), ({"outputs": []}, "outputs"), ({"outputs": ["rank"]}, "outputs"),
+        ({"simulators": {}}, "simulators"), ({"simulators": []}, "simulators"), ({"simulators": ["jax"]}, "simulators"),
+        ({"simulators": float_epoch}, "simulators"), ({"outputs": []}, "outputs"), ({"outputs": ["rank"]}, "outputs"),
         ({"hyperparameters": yk.Hyperparameters(profile=401)}, "hyperparameters"),
         ({"simulators": {"a": lambda i: 3}}, "simulators[a]"), ({"simulators": {"a": lambda i: {}}}, "simulators[a]"),
         ({"simulators": {"a": lambda i: {"incentive": [1.0]}}}, "simulators[a]"),
@@ -275,7 +293,7 @@ def test_what_is_refused(given: dict[str, Any], field: str) -> None:
 def test_pictures() -> None:
     Figure = pytest.importorskip("matplotlib.figure").Figure  # noqa: N806
     state, h = subnet(), hyperparameters("yuma3")
-    one, several = (float_error(state, h, emission=EMISSION, epochs=k) for k in (1, 4))
+    one, several = (float_error(state, h, emission=EMISSION, epochs=k, simulators=IN_NUMPY) for k in (1, 4))
     ax = one.plot(Figure().subplots(), output="incentive")
     assert len(ax.collections) == 3
     of = (one.table["simulator"] == "halving") & (one.table["output"] == "incentive")
@@ -283,9 +301,109 @@ def test_pictures() -> None:
     assert points[:, 0].tolist() == one.table["value"][of].tolist()
     assert points[:, 1].tolist() == np.abs(one.table["difference"][of]).tolist()
     ax = several.plot(Figure().subplots())
-    assert [line.get_label() for line in ax.lines] == list(float_check.SIMULATORS)
+    assert [line.get_label() for line in ax.lines] == list(IN_NUMPY)
     assert np.asarray(ax.lines[2].get_ydata())[-1] == next(
         row["elsewhere"] for row in several.summary() if (row["simulator"], row["output"]) == ("halving", "emission")
     )
     with pytest.raises(yk.InputError):
         one.plot(output="bonds")
+
+
+def test_simulators_by_name() -> None:
+    state, h = subnet(), hyperparameters("yuma3")
+    named = float_error(state, h, emission=EMISSION, simulators=["halving", "float64"])
+    given = {name: float_check.SIMULATORS[name] for name in ("halving", "float64")}
+    assert named == float_error(state, h, emission=EMISSION, simulators=given)
+    assert named.provenance["parameters"]["simulators"] == ["halving", "float64"]
+
+
+def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left out where none was named, and missed before anything is computed where it was."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    state, h = subnet(), hyperparameters("yuma3")
+    study = float_error(state, h, emission=EMISSION)
+    assert study.provenance["parameters"]["simulators"] == list(IN_NUMPY)
+    assert "torch" not in study.provenance
+    monkeypatch.setattr(float_check, "epoch", None)
+    for simulators in (["float64", "torch"], float_check.SIMULATORS):
+        with pytest.raises(ImportError, match=r"^this needs torch: pip install torch$"):
+            float_error(state, h, simulators=simulators)
+
+
+def test_with_torch() -> None:
+    """It is there where none was named, with its version, and goes on from its own bonds as the same in NumPy does."""
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    state, h = subnet(), hyperparameters("liquid, previous")
+    study = float_error(state, h, emission=EMISSION, epochs=5)
+    assert study.provenance["parameters"]["simulators"] == [*IN_NUMPY, "torch"]
+    assert study.provenance["torch"] == torch.__version__
+    assert study == FloatError(study.table, study.provenance)
+    found = {(row["simulator"], row["output"]): row["elsewhere"] for row in study.summary()}
+    for output in float_check.COMPARED:
+        assert found["torch", output] == pytest.approx(found["halving", output], abs=2e-5), output
+    assert found["torch", "emission"] > 1e-6  # of one epoch it would be less
+    assert "torch" not in float_error(state, h, simulators=IN_NUMPY).provenance
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", RULES)
+def test_torch_epoch_is_that_of_numpy(name: str, seed: int) -> None:
+    """In float32 both are some 1e-7 apart, as each adds in its own order; by sorting, torch follows the law too."""
+    pytest.importorskip("torch", reason=NO_TORCH)
+    state, h = subnet(seed), hyperparameters(name)
+    inputs = float_inputs(state, h, emission=EMISSION)
+    numpy, torch = float_epoch(inputs.astype(np.float32), consensus="halving"), torch_floats.torch_epoch(inputs)
+    assert list(torch) == list(numpy)
+    for output, values in numpy.items():
+        assert type(torch[output]) is np.ndarray
+        assert torch[output].dtype == values.dtype
+        unit = inputs.emission if output in float_check.PAID else 1
+        away = np.abs(torch[output].astype(np.float64) - values.astype(np.float64)).max() / unit
+        assert away <= (0 if output == "validator_permit" else 2e-6), output
+
+    def sorting(inputs: FloatInputs) -> dict[str, Any]:
+        return torch_floats.torch_epoch(inputs, consensus="sorting")
+
+    within_a_unit(float_error(state, h, emission=EMISSION, simulators={"sorting": sorting}, outputs=float_check.ASKED))
+
+
+def test_torch_epoch_by_hand() -> None:
+    """Two validators with 3/4 and 1/4 of the stake; the second gives all to uid 2, of whom the first thinks 1/2."""
+    pytest.importorskip("torch", reason=NO_TORCH)
+    half, some = 32768, np.full(4, 5, np.uint64)
+    state = yk.SubnetState(
+        weights=yk.SparseRows.from_rows([[(2, half), (3, half)], [(2, 65535)], [], []]),
+        bonds=yk.SparseRows.from_rows([[]] * 4),
+        total_stake=yk.stake_from_rao(np.array([3, 1, 0, 0]) * 10**12),
+        last_update=some * 2,
+        block_at_registration=some,
+        validator_permit=np.array([True, True, False, False]),
+        current_block=20,
+        last_mechanism_step_block=10,
+    )
+    h = yk.Hyperparameters(bonds_penalty=65535, bonds_moving_average=900_000, stake_threshold=0)
+    outputs = torch_floats.torch_epoch(float_inputs(state, h, emission=EMISSION))
+    known = {
+        "validator_permit": [1, 1, 0, 0],
+        "stake_weight": [3 / 4, 1 / 4, 0, 0],
+        "consensus": [0, 0, 1 / 2, 1 / 2],
+        "validator_trust": [1, 1 / 2, 0, 0],
+        "incentive": [0, 0, 4 / 7, 3 / 7],
+        "dividends": [15 / 17, 2 / 17, 0, 0],
+        "bonds": [[0, 0, 0.05, 0.05], [0, 0, 0.05, 0], [0] * 4, [0] * 4],
+    }
+    for output, values in known.items():
+        assert outputs[output].astype(float) == pytest.approx(np.array(values, float), abs=1e-5), output
+    assert outputs["emission"] == pytest.approx(np.array([7500 / 17, 1000 / 17, 2000 / 7, 1500 / 7]), abs=0.01)
+    kernel = yk.epoch(state, h, emission=EMISSION)
+    assert kernel.dividends.tolist() == pytest.approx([65535 * 15 / 17, 65535 * 2 / 17, 0, 0], abs=2)
+
+
+def test_torch_epoch_where_nobody_validates() -> None:
+    pytest.importorskip("torch", reason=NO_TORCH)
+    state = replace(subnet(), validator_permit=np.zeros(24, np.bool_), owner_uid=None)
+    for h in (yk.Hyperparameters(), yk.Hyperparameters(yuma3=False)):
+        study = float_error(state, h, emission=EMISSION, simulators=["torch"])
+        assert max(row["most"] for row in study.summary()) <= EMISSION // 10**6
+    with pytest.raises(yk.InputError):
+        torch_floats.torch_epoch(float_inputs(state, h), consensus="guessing")  # type: ignore[arg-type]

@@ -6,17 +6,18 @@ import importlib
 from typing import Any
 
 
-def extra(module: str, name: str) -> Any:
-    """A module of the extra `name`.
+def extra(module: str, name: str | None = None) -> Any:
+    """A module of the extra `name`, or one that is in no extra.
 
     Raises:
-        ImportError: it is not installed; the message names the extra.
+        ImportError: it is not installed; the message names the extra, or the package.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise ImportError(f"this needs {package}: pip install 'yuma-kernel[{name}]'") from error
+        wanted = f"'yuma-kernel[{name}]'" if name else package
+        raise ImportError(f"this needs {package}: pip install {wanted}") from error
 
 
 def axes(ax: Any) -> Any:

@@ -14,7 +14,8 @@ from yuma_kernel.studies.float_check import ASKED, COMPARED, SIMULATORS
 
 _EPILOG: Final = f"""\
 \b
-The simulators: {", ".join(SIMULATORS)}; halving finds the consensus in float32 by halving an interval.
+The simulators: {", ".join(SIMULATORS)}; halving finds the consensus in float32 by halving an interval, torch does
+that in tensors and needs torch: pip install torch
   yuma-kernel study float sn7.npz
   yuma-kernel study float sn7.npz --epochs 40 --plot float.png
   yuma-kernel study float sn7.npz sn7-later.npz --of incentive --plot float.png
@@ -25,10 +26,24 @@ The simulators: {", ".join(SIMULATORS)}; halving finds the consensus in float32 
 @click.command(epilog=_EPILOG, short_help="What float simulations store otherwise than the chain.")
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
 @click.option("--epochs", type=click.IntRange(1, 10_000), help="Of one snapshot, so many one after the other.")
+@click.option(
+    "--simulator",
+    "simulators",
+    type=click.Choice(list(SIMULATORS)),
+    multiple=True,
+    help="Default: all, torch where it is installed.",
+)
 @click.option("--output", "outputs", type=click.Choice(ASKED), multiple=True, help=f"Default: {', '.join(COMPARED)}.")
 @click.option("--of", "drawn", type=click.Choice(ASKED), help="With --plot: which output. Default: emission, or the first.")
 @shows
-def command(run: Run, snapshots: tuple[str, ...], epochs: int | None, outputs: tuple[str, ...], drawn: str | None) -> None:
+def command(
+    run: Run,
+    snapshots: tuple[str, ...],
+    epochs: int | None,
+    simulators: tuple[str, ...],
+    outputs: tuple[str, ...],
+    drawn: str | None,
+) -> None:
     """Computes the epochs of each SNAPSHOT, an .npz file (default: the bundled example), in floats and as the chain does,
     and shows how many uids differ, by how much, and what of it would go elsewhere."""
     if epochs is not None and len(snapshots) > 1:
@@ -43,6 +58,7 @@ def command(run: Run, snapshots: tuple[str, ...], epochs: int | None, outputs: t
             loaded[0].hyperparameters if one else [each.hyperparameters for each in loaded],
             emission=loaded[0].emission if one else [each.emission for each in loaded],
             epochs=epochs,
+            simulators=simulators or None,
             outputs=dict.fromkeys((*asked, drawn)),
             progress=done,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from yuma_kernel.simulation import period
 from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.floats import RAO, FloatInputs, float_epoch, float_inputs
 from yuma_kernel.studies.result import Study, provenance
+from yuma_kernel.studies.torch_floats import library, torch_epoch
 from yuma_kernel.tables import Table
 from yuma_kernel.types import Hyperparameters, SubnetState
 
@@ -33,9 +35,10 @@ def _halving(inputs: FloatInputs) -> Mapping[str, Any]:
 
 
 SIMULATORS: Final[Mapping[str, Simulator]] = MappingProxyType(
-    {"float64": float_epoch, "float32": _float32, "halving": _halving}
+    {"float64": float_epoch, "float32": _float32, "halving": _halving, "torch": torch_epoch}
 )
-"""The package's own float epoch: in both precisions, and in the lower one with a consensus that is found by halving."""
+"""The package's own float epoch: in both precisions, in the lower one with a consensus that is found by halving, and that
+in torch, which has to be installed."""
 
 COMPARED: Final = (
     "validator_permit", "consensus", "validator_trust", "incentive", "dividends", "server_emission", "validator_emission",
@@ -190,7 +193,7 @@ def float_error(
     *,
     emission: int | Sequence[int] = 0,
     epochs: int | None = None,
-    simulators: Mapping[str, Simulator] | None = None,
+    simulators: Mapping[str, Simulator] | Iterable[str] | None = None,
     outputs: Iterable[str] = COMPARED,
     backend: str | None = None,
     progress: Progress | None = None,
@@ -208,13 +211,15 @@ def float_error(
         epochs: of one state, how many; None: one.
         simulators: by name, what is called with `FloatInputs` in float64 and gives outputs by name, as `float_epoch` does:
             anything that NumPy makes an array of; what it leaves out is not compared. The emissions may be left out: they
-            follow from incentive and dividends. None: `SIMULATORS`.
+            follow from incentive and dividends. Or names of the package's own, of float64, float32, halving and torch. None:
+            all of these, torch where it is installed; the provenance then has its version.
         outputs: which to compare, of `COMPARED`, stake_weight and bonds.
         backend: as for `yuma_kernel.epoch`.
         progress: as for `yuma_kernel.studies.engine.run`, in epochs.
 
     Raises:
         InputError: naming the argument, or the simulator whose output is missing everywhere, of a wrong shape, or no number.
+        ImportError: the simulator torch without torch.
     """
     single = isinstance(state, SubnetState)
     states: list[SubnetState] = [state] if isinstance(state, SubnetState) else list(state)
@@ -226,9 +231,8 @@ def float_error(
     if epochs is not None and not single:
         raise InputError("epochs", "expected only with one state, from which they go on")
     count = len(states) if epochs is None else integer("epochs", epochs, 1, 10_000)
-    given = SIMULATORS if simulators is None else dict(simulators)
-    if not given:
-        raise InputError("simulators", "expected at least one")
+    given = _simulators(simulators)
+    torch = library() if torch_epoch in given.values() else None
     asked = tuple(dict.fromkeys(outputs))
     for name in asked:
         if name not in ASKED:
@@ -270,7 +274,27 @@ def float_error(
         profiles={h.profile for h in rules},
     )
     about |= {"n": [s.n for s in states], "epochs": count, "consecutive": single}
+    if torch is not None:
+        about["torch"] = str(torch.__version__)
     return FloatError(rows.table(), about)
+
+
+def _simulators(given: Mapping[str, Simulator] | Iterable[str] | None) -> dict[str, Simulator]:
+    """By name, those that were given or named, or all that there are."""
+    if given is None:
+        there = importlib.util.find_spec("torch") is not None
+        return {name: simulator for name, simulator in SIMULATORS.items() if name != "torch" or there}
+    if not isinstance(given, Iterable):
+        raise InputError("simulators", f"expected functions by name, or names, got {type(given).__name__}")
+    found = dict(given) if isinstance(given, Mapping) else {}
+    if not isinstance(given, Mapping):
+        for name in given:
+            if name not in SIMULATORS:
+                raise InputError("simulators", f"expected some of {', '.join(SIMULATORS)}, got {shown(name)}")
+            found[name] = SIMULATORS[name]
+    if not found:
+        raise InputError("simulators", "expected at least one")
+    return found
 
 
 def _each(name: str, value: Any, kind: Any, count: int) -> list[Any]:

@@ -2,13 +2,15 @@
 
 It follows the law section by section (shared names), so that what differs from the chain is what floats do: there is no
 rounding of stored numbers between the steps, and none between epochs.
+
+It is written once for NumPy and torch: `xp` is either library, and only what both have is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,6 +25,7 @@ PRECISION: Final = 100_000
 """A consensus that is found by halving is known to 1 / PRECISION."""
 
 Outputs = dict[str, AnyArray]
+Consensus: TypeAlias = Literal["sorting", "halving"]
 
 
 @dataclass(frozen=True)
@@ -116,38 +119,37 @@ def float_inputs(state: SubnetState, hyperparameters: Hyperparameters, *, emissi
     )
 
 
-def _normalized(values: AnyArray, axis: int) -> AnyArray:
+def _normalized(xp: Any, values: AnyArray, axis: int) -> AnyArray:
     total = values.sum(axis=axis, keepdims=True)
-    quotient: AnyArray = np.divide(values, total, out=np.zeros_like(values), where=total != 0)
+    quotient: AnyArray = values / xp.where(total == 0, 1, total)  # where they add up to 0, each is 0
     return quotient
 
 
-def _by_sorting(weights: AnyArray, stake: AnyArray, kappa: float) -> AnyArray:
-    order = np.argsort(weights, axis=0)
-    below = np.cumsum(stake[order], axis=0)
-    below[-1] = np.inf  # where no score is enough, the largest
-    first = np.argmax(below > 1 - kappa, axis=0)
-    median: AnyArray = np.take_along_axis(np.take_along_axis(weights, order, axis=0), first[None, :], axis=0)[0]
+def _by_sorting(xp: Any, weights: AnyArray, stake: AnyArray, kappa: float) -> AnyArray:
+    order = xp.argsort(weights, axis=0)
+    below = xp.cumsum(stake[order], axis=0)[:-1]
+    first = (below <= 1 - kappa).sum(axis=0)  # where no score is enough, the largest
+    median: AnyArray = weights[order[first, xp.arange(len(first))], xp.arange(len(first))]
     return median
 
 
-def _by_halving(weights: AnyArray, stake: AnyArray, kappa: float) -> AnyArray:
-    low: AnyArray = np.zeros_like(weights[0])
-    high: AnyArray = np.ones_like(weights[0])
-    while (high - low).max(initial=0) > 1 / PRECISION:
+def _by_halving(xp: Any, weights: AnyArray, stake: AnyArray, kappa: float) -> AnyArray:
+    low, high, one = xp.zeros_like(weights[0]), xp.ones_like(weights[0]), xp.ones_like(weights)
+    while (high - low).max() > 1 / PRECISION:
         middle = (low + high) / 2
-        more = stake @ (weights > middle) > kappa
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return high
+        more = stake @ xp.where(weights > middle, one, 0) > kappa
+        low, high = xp.where(more, middle, low), xp.where(more, high, middle)
+    found: AnyArray = high
+    return found
 
 
-_CONSENSUS: Final[dict[str, Callable[[AnyArray, AnyArray, float], AnyArray]]] = {
+_CONSENSUS: Final[dict[str, Callable[[Any, AnyArray, AnyArray, float], AnyArray]]] = {
     "sorting": _by_sorting,
     "halving": _by_halving,
 }
 
 
-def float_epoch(inputs: FloatInputs, *, consensus: Literal["sorting", "halving"] = "sorting") -> Outputs:
+def float_epoch(inputs: FloatInputs, *, consensus: Consensus = "sorting") -> Outputs:
     """The epoch in floats of the dtype of `inputs`.
 
     Args:
@@ -161,33 +163,38 @@ def float_epoch(inputs: FloatInputs, *, consensus: Literal["sorting", "halving"]
     Raises:
         InputError: no such `consensus`.
     """
+    return epoch_by(np, inputs, consensus)
+
+
+def epoch_by(xp: Any, inputs: FloatInputs, consensus: Consensus) -> Outputs:
+    """`float_epoch` by `xp`, NumPy or torch, of inputs whose arrays are that library's; so are the outputs."""
     if consensus not in _CONSENSUS:
         raise InputError("consensus", f"expected one of {', '.join(_CONSENSUS)}, got {shown(consensus)}")
     h = inputs.hyperparameters
-    share = _normalized(inputs.stake, 0)
-    stake = _normalized(np.where(inputs.active & inputs.permit, share, 0), 0)
-    weights = _normalized(inputs.weights, 1)
+    share = _normalized(xp, inputs.stake, 0)
+    stake = _normalized(xp, xp.where(inputs.active & inputs.permit, share, 0), 0)
+    weights = _normalized(xp, inputs.weights, 1)
 
     validators = stake > 0
-    agreed = np.zeros_like(stake)
+    agreed = xp.zeros_like(stake)
     if validators.any():
-        agreed = _CONSENSUS[consensus](weights[validators], stake[validators], h.kappa / U16_MAX)
-    clipped = np.minimum(weights, agreed)
-    incentive = _normalized(stake @ clipped, 0)
+        agreed = _CONSENSUS[consensus](xp, weights[validators], stake[validators], h.kappa / U16_MAX)
+    clipped = xp.minimum(weights, agreed)
+    incentive = _normalized(xp, stake @ clipped, 0)
 
     penalty = h.bonds_penalty / U16_MAX
     for_bonds = clipped if penalty == 1 else weights if penalty == 0 else weights + penalty * (clipped - weights)
     rate = 1 - h.bonds_moving_average / 1_000_000
     if h.yuma3:
-        bonds = _bonds_of_yuma3(inputs, for_bonds, rate, agreed)
-        dividends = (_normalized(bonds, 0) @ incentive) * stake
+        bonds = _bonds_of_yuma3(xp, inputs, for_bonds, rate, agreed)
+        dividends = (_normalized(xp, bonds, 0) @ incentive) * stake
     else:
-        new = _normalized(for_bonds * stake[:, None], 0)
-        bonds = _normalized(rate * new + (1 - rate) * _normalized(inputs.bonds, 0), 0)
+        new = _normalized(xp, for_bonds * stake[:, None], 0)
+        bonds = _normalized(xp, rate * new + (1 - rate) * _normalized(xp, inputs.bonds, 0), 0)
         dividends = bonds @ incentive
-        largest = bonds.max(axis=0, keepdims=True)
-        bonds = np.divide(bonds, largest, out=np.zeros_like(bonds), where=largest != 0)
-    dividends = _normalized(dividends, 0)
+        largest = xp.amax(bonds, axis=0, keepdims=True)
+        bonds = bonds / xp.where(largest == 0, 1, largest)
+    dividends = _normalized(xp, dividends, 0)
 
     total = incentive.sum() + dividends.sum()
     if total:
@@ -206,43 +213,44 @@ def float_epoch(inputs: FloatInputs, *, consensus: Literal["sorting", "halving"]
         "server_emission": server * inputs.emission,
         "validator_emission": validator * inputs.emission,
         "emission": everything * inputs.emission,
-        "bonds": np.where(permit[:, None], bonds, 0),
+        "bonds": xp.where(permit[:, None], bonds, 0),
     }
 
 
-def _bonds_of_yuma3(inputs: FloatInputs, for_bonds: AnyArray, rate: float, agreed: AnyArray) -> AnyArray:
+def _bonds_of_yuma3(xp: Any, inputs: FloatInputs, for_bonds: AnyArray, rate: float, agreed: AnyArray) -> AnyArray:
     h, old = inputs.hyperparameters, inputs.bonds
-    selected = _selected(inputs, agreed)
+    selected = _selected(xp, inputs, agreed)
     if not (h.liquid_alpha and selected.any()):
         plain: AnyArray = rate * for_bonds + (1 - rate) * old
         return plain
     low, high = h.alpha_low / U16_MAX, h.alpha_high / U16_MAX
-    away = np.where(for_bonds >= old, for_bonds - selected, old - for_bonds).clip(0, 1)
-    sigmoid = 1 / (1 + np.exp(-h.alpha_sigmoid_steepness / 100 * (away - 0.5)))
-    alpha = np.maximum(np.minimum(low + sigmoid * (high - low), high), low)
+    away = xp.where(for_bonds >= old, for_bonds - selected, old - for_bonds).clip(0, 1)
+    sigmoid = 1 / (1 + xp.exp(-h.alpha_sigmoid_steepness / 100 * (away - 0.5)))
+    alpha = (low + sigmoid * (high - low)).clip(max=high).clip(min=low)
     # a bond whose weight is gone goes at once, one whose weight is 0 decays
     left = inputs.stored & ((for_bonds > 0) | (inputs.weights == 0)) if h.bonds_penalty in (0, U16_MAX) else for_bonds > 0
-    return np.where(left, np.minimum(1, (1 - alpha) * old + alpha * for_bonds), 0)
+    kept: AnyArray = xp.where(left, ((1 - alpha) * old + alpha * for_bonds).clip(max=1), 0)
+    return kept
 
 
-def _selected(inputs: FloatInputs, agreed: AnyArray) -> AnyArray:
+def _selected(xp: Any, inputs: FloatInputs, agreed: AnyArray) -> AnyArray:
     """The consensus that liquid alpha measures against (section 9)."""
     h, stored = inputs.hyperparameters, inputs.previous_consensus
-    if h.rules.liquid_alpha != "selected" or stored is None or not stored.size:
+    if h.rules.liquid_alpha != "selected" or stored is None or not len(stored):
         return agreed
     mode = h.liquid_alpha_consensus_mode
     if not (mode == "previous" or (mode == "auto" and h.bonds_penalty == U16_MAX)):
         return agreed
-    padded = np.zeros_like(agreed)
-    padded[: stored.size] = stored[: padded.size]
+    padded: AnyArray = xp.zeros_like(agreed)
+    padded[: len(stored)] = stored[: len(padded)]
     return padded
 
 
 def _permits(inputs: FloatInputs, share: AnyArray) -> AnyArray:
     permit: AnyArray = share != 0
-    out = share.size - inputs.hyperparameters.max_allowed_validators
+    out = len(share) - inputs.hyperparameters.max_allowed_validators
     if out > 0:
-        permit[np.argsort(share, kind="stable")[:out]] = False
+        permit[np.argsort(np.asarray(share), kind="stable")[:out]] = False  # torch names a stable order otherwise
     if inputs.owner_uid is not None:
         permit[inputs.owner_uid] = True
     return permit
