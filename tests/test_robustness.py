@@ -458,9 +458,11 @@ def exact(value: Any) -> Any:
         return exact(value.tolist())
     if isinstance(value, np.timedelta64) or not isinstance(value, (bool, int, float, np.number, np.bool_)):
         raise TypeError(type(value).__name__)
-    if value != int(value):
+    whole = int(value)
+    # NumPy 1.26 would make a double of an integer beside a longdouble
+    if value != (np.floor(value) if isinstance(value, np.floating) else whole):
         raise TypeError("a fraction")
-    return int(value)
+    return whole
 
 
 def flat(value: Any) -> Iterator[int]:

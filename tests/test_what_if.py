@@ -320,6 +320,8 @@ def test_refused_changes() -> None:
         (lambda: moves.move_share(1, 2, 3, 1.5), "share"),
         (lambda: moves.move_share(1, 2, 3, True), "share"),
         (lambda: moves.toward_consensus(1, float("nan")), "share"),
+        (lambda: moves.toward_consensus(1, np.float32("nan")), "share"),  # type: ignore[arg-type]
+        (lambda: moves.toward_consensus(1, np.timedelta64(1, "s")), "share"),  # type: ignore[arg-type]
         (lambda: moves.toward_consensus(1, "half"), "share"),  # type: ignore[arg-type]
         (lambda: moves.set_stake(1, -1), "rao"),
         (lambda: moves.delayed(3, 1), "change"),  # type: ignore[arg-type]

@@ -201,11 +201,12 @@ def _uid(name: str, uid: object) -> int:
 
 
 def _share(name: str, share: object) -> float:
-    if isinstance(share, (bool, np.bool_)) or not isinstance(share, (int, float, np.integer, np.floating)):
+    if isinstance(share, (bool, np.bool_, np.timedelta64)) or not isinstance(share, (int, float, np.integer, np.floating)):
         raise InputError(name, f"expected a number from 0 to 1, got {shown(share)}")
-    if not 0 <= share <= 1:
+    part = float(share) if isinstance(share, np.generic) else share  # NumPy 1.26 warns of a nan beside an integer
+    if not 0 <= part <= 1:
         raise InputError(name, f"expected a proportion from 0 to 1, got {shown(share)}")
-    return float(share)
+    return float(part)
 
 
 # -- weights
