@@ -162,21 +162,11 @@ static int64_t accumulated(const uint64_t *table, uint32_t r) {
     return (int64_t)(sum & RAISED_LOW);
 }
 
-/* Section 8: columns are ascending. */
-static void store_bonds(const layout *l, const vector_path *path, yuma_result *result) {
-    uint32_t kept = 0, room = l->of->state->weights.indptr[l->of->n] + l->of->state->bonds.indptr[l->of->n];
-    result->bonds_indptr[0] = 0;
-    for (uint32_t i = 0, r = 0; i < l->of->n; i++) {
-        int here = r < l->rows && l->of->row[r] == i;
-        if (here && result->validator_permit[i]) {
-            const size_t at = (size_t)r * l->row_pitch;
-            const vector_row row = {l->slices, l->column, l->bonds + at * SLICE, l->kept + at};
-            kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
-            VERIFY_CHECK(kept <= room);
-        }
-        r += here ? 1 : 0;
-        result->bonds_indptr[i + 1] = kept;
-    }
+/* Columns are ascending. */
+static vector_row row_of(const void *of, uint32_t r) {
+    const layout *l = of;
+    const size_t at = (size_t)r * l->row_pitch;
+    return (vector_row){l->slices, l->column, l->bonds + at * SLICE, l->kept + at};
 }
 
 int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
@@ -262,6 +252,6 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
         shares->validator_trust[of->row[r]] = accumulated(e->trust, r);
         shares->dividends[of->row[r]] = accumulated(e->dividends, r);
     }
-    store_bonds(l, path, result);
+    store_rows(path, of, row_of, l, result);
     return 1;
 }

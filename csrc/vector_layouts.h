@@ -58,6 +58,23 @@ static inline uint32_t slices_of(uint32_t columns) {
         }                                                                 \
     } while (0)
 
+/* Section 8, of bonds that stand by row: those of row r are row_of(layout, r). */
+static inline void store_rows(const vector_path *path, const vector_subnet *of, vector_row (*row_of)(const void *, uint32_t),
+                              const void *layout, yuma_result *result) {
+    uint32_t kept = 0, room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n];
+    result->bonds_indptr[0] = 0;
+    for (uint32_t i = 0, r = 0; i < of->n; i++) {
+        int here = r < of->rows && of->row[r] == i;
+        if (here && result->validator_permit[i]) {
+            const vector_row row = row_of(layout, r);
+            kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
+            VERIFY_CHECK(kept <= room);
+        }
+        r += here ? 1 : 0;
+        result->bonds_indptr[i + 1] = kept;
+    }
+}
+
 /* Sections 4 to 7, but for the division of dividends by their sum, and the bonds to store; the rounding mode is downward. 0 where
  * there is not enough memory. */
 int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,

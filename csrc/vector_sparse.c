@@ -340,22 +340,11 @@ static int consensus(const layout *l, const vector_path *path, const vector_epoc
     return 1;
 }
 
-/* Section 8. The order of a row is what it is to be. */
-static void store_bonds(const layout *l, const vector_rows *m, const vector_path *path, yuma_result *result) {
-    const vector_subnet *of = l->of;
-    uint32_t kept = 0, room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n];
-    result->bonds_indptr[0] = 0;
-    for (uint32_t i = 0, r = 0; i < of->n; i++) {
-        int here = r < of->rows && of->row[r] == i;
-        if (here && result->validator_permit[i]) {
-            const uint32_t begin = m->begin[r];
-            vector_row row = {slices_of(m->count[r]), m->uid + begin, m->bonds + begin, m->kept + begin / SLICE};
-            kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
-            VERIFY_CHECK(kept <= room);
-        }
-        r += here ? 1 : 0;
-        result->bonds_indptr[i + 1] = kept;
-    }
+/* The order of a row is what it is to be. */
+static vector_row row_of(const void *of, uint32_t r) {
+    const vector_rows *m = of;
+    const uint32_t begin = m->begin[r];
+    return (vector_row){slices_of(m->count[r]), m->uid + begin, m->bonds + begin, m->kept + begin / SLICE};
 }
 
 int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
@@ -442,6 +431,6 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
         shares->dividends[of->row[r]] = (int64_t)m.dividends[r];
         VERIFY_CHECK(m.trust[r] <= 4294967296.0 && m.dividends[r] <= 4294967296.0);
     }
-    store_bonds(&l, &m, path, result);
+    store_rows(path, of, row_of, &m, result);
     return 1;
 }
