@@ -66,6 +66,19 @@ class State:
         return self.layout.value(key, self.values.get(self.layout.raw(key)))
 
 
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serves over HTTP in a thread; the URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class Node:
     """Blocks and their states, and the answers of a node that has them."""
 
@@ -194,14 +207,8 @@ class Node:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-            thread.start()
-            try:
-                yield f"http://127.0.0.1:{server.server_address[1]}"
-            finally:
-                server.shutdown()
-                thread.join()
+        with served(Handler) as url:
+            yield url
 
     @contextmanager
     def ws(self, answers: int | None = None) -> Iterator[str]:

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ import yuma_kernel as yk
 from chain_facts import METADATA, unpacked
 from chain_history import live, small, weighing
 from chain_metadata import LATE_ITEMS, compact, metadata
-from chain_node import U64_MAX, Node, account, pairs, put_subnet, u, vector
+from chain_node import U64_MAX, Node, account, pairs, put_subnet, served, u, vector
 from chain_subnets import Stakes, stored, subnets, whole
 from yuma_kernel.chain import layout, requests
 from yuma_kernel.chain.layout import Key, Layout
@@ -881,17 +881,11 @@ def test_an_answer_that_trickles(awaited: bool) -> None:
         def log_message(self, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            start = time.monotonic()
-            with pytest.raises(CHAIN.TransportTimeout, match=r"did not answer in 0.4 seconds, 2 attempts"):
-                _read(f"HTTP://127.0.0.1:{server.server_address[1]}", awaited, timeout=0.4, attempts=2)
-            assert time.monotonic() - start < 10
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Handler) as url:
+        start = time.monotonic()
+        with pytest.raises(CHAIN.TransportTimeout, match=r"did not answer in 0.4 seconds, 2 attempts"):
+            _read(url.replace("http", "HTTP"), awaited, timeout=0.4, attempts=2)
+        assert time.monotonic() - start < 10
 
 
 def _read(url: str, awaited: bool, **options: Any) -> yk.Snapshot:

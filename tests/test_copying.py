@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
+from chunks import Stopped, counted, stopping
 from yuma_kernel.studies import BOUNDS, Copying, Curve, Series, copying, generated_series
 from yuma_kernel.studies import weight_copying as module
 
@@ -280,27 +281,11 @@ def test_results_do_not_depend_on_the_workers(small: Series, study: Copying, mon
 def test_folder_keeps_what_was_finished(
     small: Series, study: Copying, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stopped(Exception):
-        pass
-
-    def stop(done: int, of: int) -> None:
-        assert of == 4
-        if done == 2:
-            raise Stopped
-
     with ThreadPoolExecutor(1) as one, pytest.raises(Stopped):
-        copying(small, **SMALL, executor=one, folder=tmp_path / "a", progress=stop)
+        copying(small, **SMALL, executor=one, folder=tmp_path / "a", progress=stopping(2, 4))
     kept = len(list((tmp_path / "a").glob("chunk-*")))
     assert 2 <= kept <= 3
-    computed: list[Any] = []
-    original = module.cells
-
-    def counted(chunk: Any) -> Any:
-        computed.append(chunk)
-        return original(chunk)
-
-    counted.__module__, counted.__qualname__ = original.__module__, original.__qualname__
-    monkeypatch.setattr(module, "cells", counted)
+    computed = counted(monkeypatch, module)
     assert same(copying(small, **SMALL, folder=tmp_path / "a"), study)
     assert len(computed) == 4 - kept
     with pytest.raises(yk.InputError) as caught:

@@ -118,18 +118,23 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
         )
 
 
+def agrees(name: str, state: yk.SubnetState, hyperparameters: yk.Hyperparameters, seed: int) -> bool:
+    """That an instruction set gives what the portable path does; whether the subnet is not idle."""
+    with using("c/portable"):
+        expected = yk.epoch(state, hyperparameters, emission=10**12)
+    with using(name):
+        got = yk.epoch(state, hyperparameters, emission=10**12)
+    difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+    assert difference is None, f"seed {seed}: {difference}"
+    assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
+    return bool(got.dividends.any()) and bool(got.consensus.any())
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_subnets(name: str) -> None:
     moved = 0
     for seed, (state, hyperparameters) in enumerate(subnets(ROUNDS)):
-        with using("c/portable"):
-            expected = yk.epoch(state, hyperparameters, emission=10**12)
-        with using(name):
-            got = yk.epoch(state, hyperparameters, emission=10**12)
-        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
-        assert difference is None, f"seed {seed}: {difference}"
-        assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
-        moved += bool(got.dividends.any()) and bool(got.consensus.any())
+        moved += agrees(name, state, hyperparameters, seed)
     assert moved > ROUNDS // 5  # the subnets are not all idle
 
 
@@ -176,14 +181,7 @@ def sparse_subnets(shape: str, count: int) -> Iterator[tuple[yk.SubnetState, yk.
 def test_sparse_shapes(name: str, shape: str) -> None:
     moved = own = 0
     for seed, (state, hyperparameters) in enumerate(sparse_subnets(shape, ROUNDS // 3)):
-        with using("c/portable"):
-            expected = yk.epoch(state, hyperparameters, emission=10**12)
-        with using(name):
-            got = yk.epoch(state, hyperparameters, emission=10**12)
-        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
-        assert difference is None, f"seed {seed}: {difference}"
-        assert arrays(name, state, hyperparameters) == arrays("c/portable", state, hyperparameters), f"seed {seed}"
-        moved += bool(got.dividends.any()) and bool(got.consensus.any())
+        moved += agrees(name, state, hyperparameters, seed)
         own += computes(name, state, hyperparameters)
     assert moved > ROUNDS // 30
     assert own > ROUNDS // 6

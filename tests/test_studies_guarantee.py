@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
-from yuma_kernel.studies import Guarantee, engine, guarantee, retention
+from chunks import Stopped, counted, stopping
+from yuma_kernel.studies import Guarantee, engine, guarantee, guarantee_map, retention
 from yuma_kernel.studies.guarantee_map import _sides, cells, upscaled
 
 SMALL: dict[str, Any] = {"stakes": [0.6, 0.9], "steps": 10, "validators": 8, "servers": 24}
@@ -158,30 +159,11 @@ def test_results_do_not_depend_on_the_workers() -> None:
 
 def test_folder_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = guarantee(**SMALL)
-    calls: list[Any] = []
-
-    class Stopped(Exception):
-        pass
-
-    def stop(done: int, of: int) -> None:
-        calls.append((done, of))
-        if done == 1:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        guarantee(**SMALL, folder=tmp_path / "a", progress=stop)
+        guarantee(**SMALL, folder=tmp_path / "a", progress=stopping(1, 2))
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert len(files) == 2  # the study and one chunk
-    computed: list[Any] = []
-    module: Any = __import__("yuma_kernel.studies.guarantee_map", fromlist=["cells"])
-    original = module.cells
-
-    def counted(chunk: Any) -> Any:
-        computed.append(chunk)
-        return original(chunk)
-
-    counted.__module__, counted.__qualname__ = original.__module__, original.__qualname__
-    monkeypatch.setattr(module, "cells", counted)
+    computed = counted(monkeypatch, guarantee_map)
     assert same(guarantee(**SMALL, folder=tmp_path / "a"), alone)
     assert len(computed) == 1
     assert same(guarantee(**SMALL, folder=tmp_path / "a"), alone)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import yuma_kernel as yk
+from chunks import Stopped, stopping
 from yuma_kernel.studies import METRICS, Observed, Series, Sweep, generated_series, sweep
 from yuma_kernel.studies import hyperparameter_sweep as module
 from yuma_kernel.studies.metrics import OF_UIDS, gini, named
@@ -303,16 +304,8 @@ def test_folder_keeps_what_was_finished(series: Series, tmp_path: Path, monkeypa
     monkeypatch.setattr(module, "EPOCHS_OF_CHUNK", 24)
     alone = sweep(series, CROSSED, metrics=[*NAMES, fingerprint])
 
-    class Stopped(Exception):
-        pass
-
-    def stop(done: int, of: int) -> None:
-        assert of == 4
-        if done == 2:
-            raise Stopped
-
     with ThreadPoolExecutor(1) as one, pytest.raises(Stopped):
-        sweep(series, CROSSED, metrics=[*NAMES, fingerprint], executor=one, folder=tmp_path / "a", progress=stop)
+        sweep(series, CROSSED, metrics=[*NAMES, fingerprint], executor=one, folder=tmp_path / "a", progress=stopping(2, 4))
     kept = len(list((tmp_path / "a").glob("chunk-*")))
     assert 2 <= kept <= 3
     counts: list[int] = []
