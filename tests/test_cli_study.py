@@ -247,6 +247,14 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     assert "usage: yuma-kernel study" in capsys.readouterr().err
 
 
+def test_an_unknown_study(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["study", "nothing"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("yuma-kernel: error: expected a command, one of guarantee, retention, ")
+    assert said.endswith("got 'nothing'")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

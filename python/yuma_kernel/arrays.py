@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,20 @@ def stored_integer(name: str, value: object, low: int, high: int) -> int:
             rule += f"; where it is what is stored, give {int(value)}"
         raise InputError(name, rule)
     return integer(name, value, low, high)
+
+
+def is_number(value: object) -> TypeGuard[int | float | np.integer[Any] | np.floating[Any]]:
+    """An integer or a float of Python or NumPy: no truth value, and no duration, which to NumPy is an integer."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def proportion(name: str, value: object, index: Index = None) -> Any:
+    """`value` as it is: a number from 0 to 1."""
+    # a nan is looked for first, as NumPy 1.26 warns where one of its own stands beside an integer
+    finite = not isinstance(value, (float, np.floating)) or np.isfinite(value)
+    if not is_number(value) or not finite or not 0 <= cast(float, value) <= 1:
+        raise InputError(name, f"expected a proportion from 0 to 1, got {shown(value)}", index)
+    return value
 
 
 def integers(items: list[Any] | tuple[Any, ...]) -> I64Array | None:

@@ -118,10 +118,7 @@ def without(state: SubnetState, uid: object) -> SubnetState:
 
 
 def _without_uid(rows: SparseRows, uid: int) -> SparseRows:
-    at = rows.entry_rows()
-    kept = (at != uid) & (rows.uid != uid)
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(at[kept], minlength=rows.n))))
-    return SparseRows(indptr, rows.uid[kept], rows.value[kept])
+    return rows._keeping((rows.entry_rows() != uid) & (rows.uid != uid))
 
 
 def after(state: SubnetState, result: EpochResult, blocks: object = None) -> SubnetState:

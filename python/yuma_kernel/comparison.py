@@ -22,7 +22,7 @@ from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.tables import SHOWN, Table, alpha, proportion
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain
 from yuma_kernel.values import _Value
 
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -562,12 +562,12 @@ class _Runs:
         """The inputs of a snapshot, as one of n uids."""
         state = dict(vars(snapshot.state))
         state.pop("_native", None)
-        rules = {f.name: getattr(snapshot.hyperparameters, f.name) for f in fields(Hyperparameters)}
+        rules = plain(snapshot.hyperparameters)
         if state["commit_block"] is None:  # which is the same, and lets commits be compared
             state["commit_block"] = np.full(snapshot.state.n, U64_MAX, np.uint64)
-        plain, more = _Inputs(dict(state), rules, snapshot.emission), n - snapshot.state.n
+        own, more = _Inputs(dict(state), rules, snapshot.emission), n - snapshot.state.n
         if not more:
-            return plain
+            return own
         for rows in ("weights", "bonds"):
             held = state[rows]
             state[rows] = SparseRows(np.pad(held.indptr, (0, more), mode="edge"), held.uid, held.value)
@@ -576,7 +576,7 @@ class _Runs:
             state[array] = np.concatenate([held, np.zeros((more, *held.shape[1:]), held.dtype)])
         state["commit_block"] = np.concatenate([state["commit_block"], np.full(more, U64_MAX, np.uint64)])
         inputs = _Inputs(state, rules, snapshot.emission)
-        mine, longer = self.valid(name, plain), self.valid(name, inputs)
+        mine, longer = self.valid(name, own), self.valid(name, inputs)
         if any((longer[measure][: snapshot.state.n] != mine[measure]).any() for measure in MEASURES):
             raise InputError(name, f"expected {n} uids: in its profile, uids that have nothing would change its epoch")
         return inputs

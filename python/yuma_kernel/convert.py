@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, integer
+from yuma_kernel.arrays import U16_MAX, U64_MAX, integer, proportion
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.profiles import MODES
 from yuma_kernel.rows import SparseRows
@@ -257,9 +257,8 @@ def _proportional_matrix(name: str, value: object) -> SparseRows:
 
 def _proportion(name: str, value: object, at: Any) -> int:
     """0 to 1 as the nearest integer of 65535, ties to even, of the exact quotient."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value <= 1:
-        raise InputError(name, f"expected a proportion from 0 to 1, got {shown(value)}", at)
-    exact = Fraction(*value.as_integer_ratio()) if isinstance(value, (float, np.floating)) else Fraction(int(value))
+    given = proportion(name, value, at)
+    exact = Fraction(*given.as_integer_ratio()) if isinstance(given, (float, np.floating)) else Fraction(int(given))
     return round(exact * U16_MAX)
 
 

@@ -12,7 +12,7 @@ from yuma_kernel.errors import BackendUnavailable, InputError, UnsupportedProfil
 from yuma_kernel.profiles import Mode
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.types import Hyperparameters, SubnetState, require_known
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_subnet
 
 
 class Backend(Protocol):
@@ -180,10 +180,7 @@ def epoch(
         InputError: naming the argument and the rule, or what the state does not know and the epoch needs.
         UnsupportedProfile: a profile that the backend does not compute. BackendUnavailable: it cannot be loaded here.
     """
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
-    if not isinstance(hyperparameters, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
+    require_subnet(state, hyperparameters)
     emission = integer("emission", emission, 0, U64_MAX)
     module = load_backend(backend)
     computable(module, state, hyperparameters)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, Final
+
+COLORS: Final = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+"""Of lines in a picture, told apart by everybody's eyes."""
 
 
 def extra(module: str, name: str | None = None) -> Any:

@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from yuma_kernel.arrays import MAX_UIDS, U64_MAX, AnyArray, U16Array, array, integer
+from yuma_kernel.arrays import MAX_UIDS, U64_MAX, AnyArray, U16Array, array, integer, proportion
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.stages import upscale_to_u16
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 from yuma_kernel.weights import weights_to_u16
 
 __all__ = [
@@ -201,12 +201,7 @@ def _uid(name: str, uid: object) -> int:
 
 
 def _share(name: str, share: object) -> float:
-    if isinstance(share, (bool, np.bool_, np.timedelta64)) or not isinstance(share, (int, float, np.integer, np.floating)):
-        raise InputError(name, f"expected a number from 0 to 1, got {shown(share)}")
-    part = float(share) if isinstance(share, np.generic) else share  # NumPy 1.26 warns of a nan beside an integer
-    if not 0 <= part <= 1:
-        raise InputError(name, f"expected a proportion from 0 to 1, got {shown(share)}")
-    return float(part)
+    return float(proportion(name, share))
 
 
 # -- weights
@@ -406,14 +401,6 @@ def _hyperparameters(draft: Draft, values: tuple[tuple[str, Any], ...]) -> None:
 
 
 # -- what they come to
-
-
-def require_subnet(state: object, rules: object) -> None:
-    """InputError where one is something else."""
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
-    if not isinstance(rules, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(rules).__name__}")
 
 
 def drafts(state: SubnetState, rules: Hyperparameters, changes: Mapping[Any, Change], backend: str | None) -> list[Draft]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from yuma_kernel.arrays import has_items, integer
 from yuma_kernel.errors import InputError
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 
 MAX_BITS: Final = 2**127 - 1
 """What the stakes of a subnet may come to together, in I64F64 bits."""
@@ -105,10 +105,7 @@ def permit_threshold(
     Raises:
         InputError: a uid that is not in the subnet.
     """
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
-    if not isinstance(hyperparameters, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
+    require_subnet(state, hyperparameters)
     if uids is None:
         asked: Sequence[object] = range(state.n)
     else:

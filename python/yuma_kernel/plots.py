@@ -15,7 +15,7 @@ from yuma_kernel.arrays import U16_MAX, AnyArray, integer
 from yuma_kernel.comparison import PAID, Breakdown
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.explanation import Explanation
-from yuma_kernel.extras import axes
+from yuma_kernel.extras import COLORS, axes
 from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Simulation
@@ -27,7 +27,8 @@ __all__ = ["bonds", "over_epochs", "waterfall", "weights"]
 ONE: Final = 1 << 32
 RAO: Final = 10**9
 TICKS: Final = 16
-KEPT, CUT, MORE, LESS, WHOLE = "#4477aa", "#ee6677", "#228833", "#ee6677", "#777777"  # told apart by everybody's eyes
+KEPT, CUT, MORE, *_ = COLORS
+LESS, WHOLE = CUT, "#777777"
 
 _T = TypeVar("_T")
 

@@ -13,12 +13,12 @@ import numpy as np
 from yuma_kernel.arrays import U64_MAX, AnyArray, I64Array, has_items, integer, seal
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.moves import Change, Draft, drafts, require_subnet
+from yuma_kernel.moves import Change, Draft, drafts
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
 from yuma_kernel.tables import SHOWN, Table, alpha
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 from yuma_kernel.variants import variants
 
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")

@@ -16,6 +16,7 @@ from yuma_kernel.arrays import (
     MASKED,
     MAX_UIDS,
     AnyArray,
+    BoolArray,
     I64Array,
     U16Array,
     U32Array,
@@ -343,6 +344,11 @@ class SparseRows(_Value):
         """n rows without entries."""
         n = integer("n", n, 1, MAX_UIDS)
         return cls(np.zeros(n + 1, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.uint16))
+
+    def _keeping(self, kept: BoolArray) -> SparseRows:
+        """The rows without the entries where `kept`, bool[entries], is false, in their order."""
+        ends = np.concatenate((np.zeros(1, np.uint32), np.cumsum(kept, dtype=np.uint32)))
+        return SparseRows._trusted(ends[self.indptr], self.uid[kept], self.value[kept])
 
     def with_values(self, values: object) -> SparseRows:
         """The same pattern with other values, of the same dtype: `values` has one for each entry, in stored order."""

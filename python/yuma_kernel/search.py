@@ -17,12 +17,12 @@ import numpy as np
 from yuma_kernel.arrays import U16_MAX, AnyArray, boolean, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.many import epoch_many
-from yuma_kernel.moves import Change, drafts, give_share, require_subnet, set_stake, toward_consensus
+from yuma_kernel.moves import Change, drafts, give_share, set_stake, toward_consensus
 from yuma_kernel.prospects import what_if
 from yuma_kernel.results import STACKED
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 
 __all__ = ["Found", "blend_for_trust", "first_to_hold", "least", "share_before_clip", "stake_for_permit"]
 
@@ -204,7 +204,7 @@ def blend_for_trust(
     require_subnet(state, hyperparameters)
     own = integer("uid", uid, 0, state.n - 1)
     if isinstance(trust, (float, np.floating)):
-        if not 0 <= trust <= 1:
+        if not np.isfinite(trust) or not 0 <= trust <= 1:
             raise InputError("trust", f"expected a proportion from 0 to 1, or a u16, got {shown(trust)}")
         target = ceil(float(trust) * U16_MAX)
     else:

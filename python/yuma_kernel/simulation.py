@@ -32,7 +32,7 @@ from yuma_kernel.errors import InactiveWarning, InputError, shown
 from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult, _Outputs
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stake import total_stake_array
-from yuma_kernel.types import Hyperparameters, SubnetState, require_known
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state
 
 MAX_EPOCHS: Final = 2**31 - 1
 Progress = Callable[[int, int], object]
@@ -157,8 +157,7 @@ def simulate(
     Warns:
         InactiveWarning: from some epoch on no validator that holds a permit is active, where one was before.
     """
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+    require_state(state)
     state._as_made()
     count = integer("epochs", epochs, 1, MAX_EPOCHS)
     n = state.n

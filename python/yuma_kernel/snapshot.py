@@ -7,13 +7,11 @@ constructors of `types`. What cannot be read is an `InputError` that names the f
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
 import os
 import re
-import secrets
 import struct
 import zipfile
 import zlib
@@ -26,10 +24,11 @@ import numpy as np
 
 from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, array, integer
 from yuma_kernel.errors import InputError, UnsupportedProfile, shown
+from yuma_kernel.files import write
 from yuma_kernel.profiles import MODES
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_subnet
 from yuma_kernel.values import _unfrozen, _Value
 
 SCHEMA: Final = 2
@@ -107,10 +106,7 @@ class Snapshot(_Value):
     hotkeys: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.state, SubnetState):
-            raise InputError("state", f"expected a SubnetState, got {type(self.state).__name__}")
-        if not isinstance(self.hyperparameters, Hyperparameters):
-            raise InputError("hyperparameters", f"expected Hyperparameters, got {type(self.hyperparameters).__name__}")
+        require_subnet(self.state, self.hyperparameters)
         for name in ("weights", "bonds"):
             _bounded(name, getattr(self.state, name))
         self._set(
@@ -448,19 +444,7 @@ def save(path: str | os.PathLike[str], snapshot: Snapshot) -> None:
     """
     if not isinstance(snapshot, Snapshot):
         raise InputError("snapshot", f"expected a Snapshot, got {type(snapshot).__name__}")
-    content = packed(snapshot)
-    name = _name(path)
-    temporary = os.path.join(os.path.dirname(name), f".yuma-kernel-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    write(_name(path), packed(snapshot))
 
 
 def packed(snapshot: Snapshot) -> bytes:
@@ -472,7 +456,7 @@ def _fields(snapshot: Snapshot) -> dict[str, AnyArray]:
     """The fields of the format in the order of its table, each in its documented dtype."""
     state = snapshot.state
     scalars = {
-        **{f.name: getattr(snapshot.hyperparameters, f.name) for f in fields(Hyperparameters)},
+        **plain(snapshot.hyperparameters),
         "liquid_alpha_consensus_mode": MODES.index(snapshot.hyperparameters.liquid_alpha_consensus_mode),
         "schema": SCHEMA,
         "current_block": state.current_block,

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, integer
+from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, integer, is_number
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.units import RAO
 
@@ -76,7 +76,7 @@ def stake_from_floats(stake: object) -> U64Array:
 
 
 def _rao(at: int, amount: object) -> int:
-    if isinstance(amount, (bool, np.bool_, np.timedelta64)) or not isinstance(amount, (int, float, np.integer, np.floating)):
+    if not is_number(amount):
         raise InputError("stake", f"expected a number, got {type(amount).__name__}", at)
     if isinstance(amount, (float, np.floating)):
         if not np.isfinite(amount):

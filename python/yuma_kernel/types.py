@@ -355,6 +355,29 @@ class Hyperparameters(_Held):
         return previous and self.liquid_alpha and self.yuma3 and self.rules.liquid_alpha == "selected"
 
 
+def require_state(state: object) -> None:
+    """InputError where it is something else."""
+    if not isinstance(state, SubnetState):
+        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+
+
+def require_hyperparameters(hyperparameters: object) -> None:
+    """InputError where they are something else."""
+    if not isinstance(hyperparameters, Hyperparameters):
+        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
+
+
+def require_subnet(state: object, hyperparameters: object) -> None:
+    """InputError where one is something else."""
+    require_state(state)
+    require_hyperparameters(hyperparameters)
+
+
+def plain(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """The fields by name."""
+    return {f.name: getattr(hyperparameters, f.name) for f in fields(hyperparameters)}
+
+
 def require_known(state: SubnetState, hyperparameters: Hyperparameters) -> None:
     """InputError where the epoch needs what the state does not know."""
     if state.previous_consensus is None and hyperparameters.selects_previous_consensus:

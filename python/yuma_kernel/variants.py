@@ -17,7 +17,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
-from yuma_kernel.types import Hyperparameters, SubnetState, require_known, stored_consensus
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state, stored_consensus
 from yuma_kernel.values import _Value
 
 MAX_VARIANTS: Final = 2**31 - 1
@@ -579,8 +579,7 @@ def variants(
         InputError: naming the argument, and the variant as the first index. Variants before it may have been computed, and
             are lost. UnsupportedProfile, BackendUnavailable: as for `epoch`.
     """
-    if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+    require_state(state)
     module = load_backend(backend)
     n = state.n
     rows_of, order = _uids(uids, n)

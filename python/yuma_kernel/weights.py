@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, cast, get_args, overload
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, U16Array, boolean, freeze, has_items, integer
+from yuma_kernel.arrays import U16_MAX, U16Array, boolean, freeze, has_items, integer, is_number
 from yuma_kernel.errors import InputError, shown
 
 Order = Literal["given", "ascending"]
@@ -125,8 +125,7 @@ def _by_uid(weights: object) -> list[object]:
 
 
 def _number(uid: int, weight: object) -> int | float | np.floating[Any]:
-    number = isinstance(weight, (int, float, np.integer, np.floating))
-    if not number or isinstance(weight, (bool, np.bool_, np.timedelta64)):
+    if not is_number(weight):
         raise InputError("weights", f"expected a number, got {type(weight).__name__}", uid)
     if isinstance(weight, (float, np.floating)) and not np.isfinite(weight):
         raise InputError("weights", f"expected a finite number, got {weight}", uid)

@@ -7,11 +7,12 @@ import sys
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import click
 
 from yuma_kernel import __version__
+from yuma_kernel.cli.groups import group_of
 from yuma_kernel.cli.output import write
 from yuma_kernel.epoch import BACKENDS
 from yuma_kernel.errors import InputError
@@ -41,24 +42,7 @@ FAILED: Final = 2
 INTERRUPTED: Final = 130  # what a shell gives for a process that SIGINT ended
 
 
-class _Commands(click.Group):
-    """The group that knows its commands by `COMMANDS`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return cast(click.Command, importlib.import_module(COMMANDS[cmd_name]).command)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"expected a command, one of {', '.join(COMMANDS)}, got {args[0]!a:.40}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.command(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=group_of(COMMANDS), invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, help="Show the version of the package and the build of its kernel.")
 @click.pass_context
 def _app(ctx: click.Context, version: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from yuma_kernel.cli.groups import group_of
 from yuma_kernel.cli.output import Table, draw, emit, formats, progress
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import extra
@@ -45,19 +45,7 @@ Exit codes: 0 done, 2 anything that kept it from being computed, 130 interrupted
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Studies(click.Group):
-    """The group that knows its commands by `STUDIES`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(STUDIES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in STUDIES:
-            return None
-        return cast(click.Command, importlib.import_module(STUDIES[cmd_name]).command)
-
-
-@click.command(cls=_Studies, short_help="Study consensus: maps, sweeps, copying, scenarios, floats.")
+@click.command(cls=group_of(STUDIES), short_help="Study consensus: maps, sweeps, copying, scenarios, floats.")
 def command() -> None:
     """Studies of consensus: each computes a table, with a picture of it, and says what it was made with."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -24,6 +24,7 @@ from yuma_kernel import __version__
 from yuma_kernel.arrays import AnyArray
 from yuma_kernel.errors import InputError
 from yuma_kernel.extras import extra
+from yuma_kernel.files import write
 from yuma_kernel.pool import thread_count
 
 AHEAD: Final = 64
@@ -153,7 +154,7 @@ class _Folder:
         elif any(path.iterdir()):
             raise InputError("folder", f"{path} is neither empty nor of a study")
         else:
-            _write(said, text.encode())
+            write(said, text.encode())
 
     def _file(self, k: int) -> Path:
         return self._path / f"chunk-{k:05d}-{self._digests[k][:16]}.npz"
@@ -167,22 +168,10 @@ class _Folder:
             return None
 
     def save(self, k: int, result: Arrays) -> None:
-        import io
-
         content = io.BytesIO()
         np.savez(content, **cast(Any, result))
-        _write(self._file(k), content.getvalue())
+        write(self._file(k), content.getvalue())
 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """At once or not at all."""
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import pickle
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import fields, replace
@@ -29,8 +30,8 @@ from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.metrics import Metric, Observed, named
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.runtime_changes import under
-from yuma_kernel.studies.series import Series, _plain
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.studies.series import Series
+from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_hyperparameters
 from yuma_kernel.variants import variants
 
 METRICS_BY_DEFAULT: Final = ("incentive_gini", "dividends_per_stake", "validator_trust")
@@ -234,8 +235,8 @@ def sweep(
     amount = None if emission is None else integer("emission", emission, 0, U64_MAX)
     named_metrics, functions = _metrics(metrics, min(subject_n(subject) for subject in given.values()), folder, executor)
     skipped = integer("warmup", warmup, 0, 2**31 - 1)
-    if hyperparameters is not None and not isinstance(hyperparameters, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(hyperparameters).__name__}")
+    if hyperparameters is not None:
+        require_hyperparameters(hyperparameters)
     contents = {label: _content(subject) for label, subject in given.items()}
     chunks: list[Chunk] = []
     keys: list[tuple[str, ...]] = []
@@ -258,7 +259,7 @@ def sweep(
         )
         common = {
             "subject": label, "series": isinstance(subject, Series), "content": contents[label],
-            "hyperparameters": _plain(rules), "names": [list(names) for names in keys], "values": values,
+            "hyperparameters": plain(rules), "names": [list(names) for names in keys], "values": values,
             "epochs": long, "steps": steps, "warmup": skipped, "emission": own if amount is None else amount,
             "metrics": named_metrics,
         }  # fmt: skip
@@ -320,8 +321,6 @@ def _name(subject: Any, k: int) -> str:
 
 def _loaded(path: str | PathLike[str]) -> Snapshot | Series:
     """A snapshot has a schema, and a series has not."""
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             series = "blocks.npy" in archive.namelist()

@@ -35,10 +35,9 @@ from yuma_kernel.studies.scenario_table import (
     cases_of,
     checked_penalties,
     default_rules,
-    plain,
     stacked,
 )
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain
 
 Bonds = Literal["chain", "yuma 1"]
 BONDS: Final[tuple[Bonds, ...]] = ("chain", "yuma 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from yuma_kernel import __version__
 from yuma_kernel.arrays import AnyArray, freeze
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import extra
+from yuma_kernel.files import write
 from yuma_kernel.tables import Table
 from yuma_kernel.values import _Value
 
@@ -128,8 +130,9 @@ class Study(_Value):
         about = {"schema": SCHEMA, "study": type(self).__name__, "provenance": dict(self.provenance)}
         arrays = {f"column_{k}": column for k, column in enumerate(self.table.values())}
         about["columns"] = list(self.table)
-        with open(path, "wb") as file:
-            np.savez_compressed(file, about=np.array(json.dumps(about)), **cast(Any, arrays))
+        content = io.BytesIO()
+        np.savez_compressed(content, about=np.array(json.dumps(about)), **cast(Any, arrays))
+        write(path, content.getvalue())
 
     @classmethod
     def load(cls: type[_S], path: str | os.PathLike[str]) -> _S:

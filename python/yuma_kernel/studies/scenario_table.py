@@ -14,7 +14,7 @@ import numpy as np
 
 from yuma_kernel.arrays import U16_MAX, AnyArray, has_items, integer
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.extras import axes, extra
+from yuma_kernel.extras import COLORS, axes, extra
 from yuma_kernel.profiles import NEWEST, PROFILES
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Simulation, period, simulate
@@ -24,7 +24,7 @@ from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.runtime_changes import under
 from yuma_kernel.studies.scenario_inputs import BondReset, Registration, Scenario
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain
 from yuma_kernel.units import RAO
 
 PENALTIES: Final = (0, 32767, 64879, 65535)
@@ -51,15 +51,6 @@ LABELS: Final[Mapping[What, str]] = {
 MOST_SHOWN: Final = 3
 """The ratio from which on the overview has the darkest color, and its inverse."""
 
-COLORS: Final = (
-    "#4477aa",
-    "#ee6677",
-    "#228833",
-    "#ccbb44",
-    "#66ccee",
-    "#aa3377",
-    "#bbbbbb",
-)  # told apart by everybody's eyes
 DASHES: Final = ("-", "--", ":", "-.")
 
 
@@ -403,10 +394,6 @@ def checked_penalties(penalties: object) -> list[int]:
     return known
 
 
-def plain(h: Hyperparameters) -> dict[str, Any]:
-    return {name: value for name, value in vars(h).items() if not name.startswith("_")}
-
-
 def assembled(
     made: Sequence[Scenario],
     rules: Sequence[str],
@@ -545,7 +532,7 @@ class Inputs:
                         gone &= int(state.previous_consensus[validators + event.server]) == 0
                 if event.validator is not None:
                     gone &= kept.entry_rows() == event.validator
-                kept = _without(kept, gone)
+                kept = kept._keeping(~gone)
         return replace(state, bonds=kept)
 
     def dense(self, stored: Sequence[SparseRows]) -> AnyArray:
@@ -559,13 +546,3 @@ class Inputs:
             [rows.value for rows in stored]
         )
         return out[:, :validators, validators:]
-
-
-def _without(rows: SparseRows, gone: AnyArray) -> SparseRows:
-    """The rows without some of their entries, in their order."""
-    lists: list[list[tuple[int, int]]] = [[] for _ in range(rows.n)]
-    entries = zip(rows.entry_rows().tolist(), rows.uid.tolist(), rows.value.tolist(), gone.tolist(), strict=True)
-    for row, uid, value, out in entries:
-        if not out:
-            lists[row].append((uid, value))
-    return SparseRows.from_rows(lists)

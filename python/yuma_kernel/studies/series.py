@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from yuma_kernel.arrays import MAX_UIDS, U16_MAX, AnyArray, BoolArray, Integer, U64Array, array, freeze, integer
 from yuma_kernel.errors import InputError, shown
+from yuma_kernel.files import write
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.simulation import Simulation, _stakes, simulate
 from yuma_kernel.stake import stake_from_rao, total_stake_array
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_hyperparameters
 from yuma_kernel.values import _unfrozen, _Value
 
 FORMAT: Final = "yuma-kernel series 1"
@@ -79,8 +80,7 @@ class Series(_Value):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.hyperparameters, Hyperparameters):
-            raise InputError("hyperparameters", f"expected Hyperparameters, got {type(self.hyperparameters).__name__}")
+        require_hyperparameters(self.hyperparameters)
         weights = tuple(stored_rows(f"weights[{t}]", rows) for t, rows in enumerate(self.weights))
         if not 1 <= len(weights) <= MAX_EPOCHS:
             raise InputError("weights", f"expected those of 1 to {MAX_EPOCHS} epochs, got {len(weights)}")
@@ -168,7 +168,7 @@ class Series(_Value):
         rows = self.weights
         members: dict[str, AnyArray] = {
             "format": np.array(FORMAT),
-            "hyperparameters": np.array(json.dumps(_plain(self.hyperparameters))),
+            "hyperparameters": np.array(json.dumps(plain(self.hyperparameters))),
             "about": np.array(json.dumps(dict(self.about))),
             "owner_uid": np.array(-1 if self.owner_uid is None else self.owner_uid, np.int64),
             "weights_indptr": np.stack([r.indptr for r in rows]),
@@ -183,9 +183,7 @@ class Series(_Value):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it to the file `path`, an `.npz` without pickle; `load` gives it back."""
-        content = self.to_bytes()
-        with open(path, "wb") as file:
-            file.write(content)
+        write(path, self.to_bytes())
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str = "series") -> Series:
@@ -221,10 +219,6 @@ class Series(_Value):
 _BY_EPOCH: Final = (
     "last_update", "block_at_registration", "validator_permit", "blocks", "last_mechanism_step_block",
 )  # fmt: skip
-
-
-def _plain(hyperparameters: Hyperparameters) -> dict[str, Any]:
-    return {f.name: getattr(hyperparameters, f.name) for f in fields(hyperparameters)}
 
 
 def _own(members: Mapping[str, AnyArray]) -> Series:
@@ -306,8 +300,7 @@ def generated_series(
         if not (isinstance(value, (int, float, np.floating)) and np.isfinite(value) and 0 <= value <= high):
             raise InputError(name, f"expected a number from 0 {'to 1' if high == 1 else 'on'}, got {shown(value)}")
     rules = Hyperparameters(max_allowed_validators=v, commit_reveal=False) if hyperparameters is None else hyperparameters
-    if not isinstance(rules, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(rules).__name__}")
+    require_hyperparameters(rules)
     if rules.tempo == 0:
         raise InputError("hyperparameters", "expected a tempo of more than 0: with 0 no epoch is ever due")
     random = np.random.default_rng(integer("seed", seed, 0, 2**63 - 1))

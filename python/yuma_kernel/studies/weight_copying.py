@@ -19,18 +19,18 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, BoolArray, U16Array, integer
+from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, BoolArray, U16Array, integer, proportion
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.extras import axes, extra
+from yuma_kernel.extras import COLORS, axes, extra
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import simulate
 from yuma_kernel.stages import ONE, upscale_to_u16
 from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.result import Study, provenance
-from yuma_kernel.studies.series import Series, _plain, generated_series
+from yuma_kernel.studies.series import Series, generated_series
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_hyperparameters
 
 DELAYS: Final = tuple(range(21))
 STAKES: Final[tuple[float | Literal["median"], ...]] = (0.05, "median")
@@ -173,7 +173,7 @@ class Copying(Study):
         return ax
 
 
-_COLORS: Final = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
+_COLORS: Final = COLORS[:-1]  # without the gray
 _STYLES: Final = ("-", ":", "--", "-.")
 _MARKERS: Final = ("o", "s", "^", "v")
 
@@ -245,8 +245,7 @@ def copying(
     """
     given = generated_series() if series is None else series if isinstance(series, Series) else Series.load(series)
     rules = given.hyperparameters if hyperparameters is None else hyperparameters
-    if not isinstance(rules, Hyperparameters):
-        raise InputError("hyperparameters", f"expected Hyperparameters, got {type(rules).__name__}")
+    require_hyperparameters(rules)
     if given.n >= MAX_UIDS:
         raise InputError("series", f"expected less than {MAX_UIDS} uids, to which one is added, got {given.n}")
     waits = _whole("delays", delays)
@@ -268,7 +267,7 @@ def copying(
         for share in shares:  # what cannot be computed is found before anything is
             _Subnet(given, rules, reveal, share, first, first + skipped)
     content = base64.b85encode(given.to_bytes()).decode()
-    common = {"series": content, "hyperparameters": _plain(rules), "first": first, "from": first + skipped}
+    common = {"series": content, "hyperparameters": plain(rules), "first": first, "from": first + skipped}
     chunks: list[Chunk] = [
         {**common, "stake": share, "reveal_epochs": reveal, "bounds": pair, "delays": waits[k : k + DELAYS_OF_CHUNK]}
         for share in shares
@@ -279,7 +278,7 @@ def copying(
     parts = run(cells, chunks, executor=executor, folder=folder, progress=progress)
     table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     parameters = {
-        "delays": waits, "stakes": shares, "reveal_epochs": reveals, "bounds": liquid, "hyperparameters": _plain(rules),
+        "delays": waits, "stakes": shares, "reveal_epochs": reveals, "bounds": liquid, "hyperparameters": plain(rules),
         "warmup": skipped,
     }  # fmt: skip
     about = provenance(parameters, seed=given.about.get("seed"), profiles=[rules.profile])
@@ -317,8 +316,7 @@ def _bounds(bounds: Sequence[Any], rules: Hyperparameters, k: int) -> list[int] 
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise InputError("bounds", f"expected a pair, low and high, or None, got {shown(pair)}", k)
     for bound in pair:
-        if isinstance(bound, bool) or not isinstance(bound, (int, float, np.floating)) or not 0 <= bound <= 1:
-            raise InputError("bounds", f"expected proportions from 0 to 1, got {shown(bound)}", k)
+        proportion("bounds", bound, k)
     if not rules.yuma3:
         raise InputError("bounds", "liquid alpha has no effect without Yuma 3: expected hyperparameters with yuma3=True", k)
     # to the nearest u16, halves up, of the decimals as they are written: 0.7 is the runtime's 45875
@@ -366,12 +364,9 @@ class _Subnet:
         rows = self.series.weights[sent]
         registered = self.series.block_at_registration
         left = registered[sent] == registered[t]
-        indptr, uid, value = rows.indptr, rows.uid, rows.value
         if not left.all():
-            kept = left[rows.entry_rows()]
-            lengths = np.where(left, np.diff(indptr.astype(np.int64)), 0)
-            indptr, uid, value = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint32), uid[kept], value[kept]
-        return SparseRows._trusted(np.append(indptr, indptr[-1]), uid, value)
+            rows = rows._keeping(left[rows.entry_rows()])
+        return SparseRows._trusted(np.append(rows.indptr, rows.indptr[-1]), rows.uid, rows.value)
 
     def _votes(self, t: int) -> BoolArray:
         """bool[n]: who has a row, a permit, stake that counts, and is active in epoch t."""
