@@ -136,16 +136,6 @@ SYSTEM: Final[Mapping[str, Entry]] = MappingProxyType(
 )
 """Of the pallet System: the number of the block, and the hash of block 0, by which networks are told apart."""
 
-_INTRODUCED: Final = {
-    "ActivityCutoffFactorMilli": DYNAMIC_TEMPO,
-    "LastEpochBlock": DYNAMIC_TEMPO,
-    "PendingEpochAt": DYNAMIC_TEMPO,
-    "SubnetEpochIndex": DYNAMIC_TEMPO,
-    "MaxEpochsPerBlock": DYNAMIC_TEMPO,
-    "OwnerCutEnabled": LAST,  # 424 has them, 343 has not
-    "RootProp": LAST,
-}
-
 
 class Key(NamedTuple):
     """One value in storage: the item's name and its keys, as people write them."""
@@ -253,8 +243,3 @@ def _described(entry: Entry) -> str:
     keys = ", ".join(f"{h} {k}" for h, k in zip(entry.hashers or ("any hasher",) * len(entry.keys), entry.keys, strict=True))
     default = "optional" if entry.optional else f"default 0x{entry.default.hex()[:64]}"
     return _PLAIN.sub("?", f"({keys}) {entry.value[:120]} {default}")
-
-
-def introduced(item: str, spec_version: int) -> bool:
-    """Whether a runtime of this version has the item, by what is known of its history."""
-    return spec_version >= _INTRODUCED.get(item, 0)

@@ -21,7 +21,7 @@ from yuma_kernel.studies.floats import RAO, FloatInputs, float_epoch, float_inpu
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.torch_floats import library, torch_epoch
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, plain
 
 Simulator = Callable[[FloatInputs], Mapping[str, Any]]
 
@@ -268,7 +268,7 @@ def float_error(
         {
             "simulators": list(given),
             "outputs": compared,
-            "hyperparameters": [{f: getattr(h, f) for f in vars(h) if not f.startswith("_")} for h in rules],
+            "hyperparameters": [plain(h) for h in rules],
             "emission_rao": amounts,
         },
         profiles={h.profile for h in rules},

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from yuma_kernel import files
 from yuma_kernel.extras import extra
 from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.scenario_inputs import Scenario
@@ -40,8 +41,7 @@ def write(study: Scenarios, path: str | os.PathLike[str], progress: Progress | N
     out = io.StringIO()
     for piece in _page(study, progress):
         out.write(piece)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(out.getvalue())
+    files.write(path, out.getvalue().encode())
 
 
 def _page(study: Scenarios, progress: Progress | None) -> Iterator[str]:
