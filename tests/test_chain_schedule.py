@@ -158,6 +158,38 @@ def test_pending_and_late() -> None:
     assert CHAIN.next_epoch(node.rpc, 10).block == 5006  # the net is the tempo now
 
 
+@pytest.mark.parametrize("spec", [446, 451])
+def test_a_runtime_whose_net_is_not_established(spec: int) -> None:
+    """Where it decides nothing there is an answer, else none; the runtimes beside have one."""
+    node = scheduled(spec, {7: Clock(360, 4800, 0, 200), 10: Clock(360, 4990, 0, 355), 8: Clock(0)})
+    assert CHAIN.next_epoch(node.rpc, 7) == replace(CHAIN.next_epoch(node_of(445, node).rpc, 7), spec_version=spec)
+    assert CHAIN.next_epoch(node.rpc, 8).reason == "the tempo is 0"
+    with pytest.raises(yk.UnsupportedProfile, match=rf"got {spec}: .*subnet 10's is in block 5350 or block 5006"):
+        CHAIN.next_epoch(node.rpc, 10)
+    assert [CHAIN.next_epoch(node_of(beside, node).rpc, 10).block for beside in (445, 452)] == [5350, 5006]
+
+
+def test_a_net_of_others_that_is_not_established() -> None:
+    """What puts an epoch off counts too."""
+    others = {n: Clock(360, 4990, 0, 201) for n in (1, 2)}  # due in 5160 by the tempo's net, as subnet 7 is by the clock
+    node = scheduled(446, {**others, 7: Clock(360, 4800, 0, 200)})
+    with pytest.raises(yk.UnsupportedProfile, match="block 5160 or block 5161"):
+        CHAIN.next_epoch(node.rpc, 7)
+
+
+def test_later_than_all_that_are_known() -> None:
+    node = scheduled(480, {7: Clock(360, 4800)})
+    with pytest.warns(yk.NewerRuntimeWarning, match="480"):
+        assert CHAIN.next_epoch(node.rpc, 7).block == 5160
+
+
+def node_of(spec: int, node: Node) -> Node:
+    """The same states under another runtime."""
+    other = Node(spec)
+    other.states = {block: State(other.layout, state.values, state.stakes, spec) for block, state in node.states.items()}
+    return other
+
+
 def test_before_dynamic_tempo() -> None:
     node = scheduled(343, {}, 3621599)
     state = node.states[3621599]

@@ -128,9 +128,25 @@ def test_earlier_profiles_name_what_they_read() -> None:
     assert from_chain({**bare, "AlphaValues": (1, 2)}, profile=257).alpha_low == 1
     ones = {**bare, "AlphaValues": (1, 2), "Yuma3On": True, "StakeThreshold": 0}
     refused(lambda: from_chain(ones, profile=273), "alpha_sigmoid_steepness", None, "not given")
-    refused(lambda: from_chain(ones, profile=273, missing="default"), "alpha_sigmoid_steepness", None, "counts ones")
+    refused(
+        lambda: from_chain(ones, profile=273, missing="default"), "alpha_sigmoid_steepness", None, "in ones", "profile 273"
+    )
     assert from_chain({**ones, "AlphaSigmoidSteepness": 10}, profile=273).alpha_sigmoid_steepness == 10
     assert from_chain({**ones, "LiquidAlphaOn": False}, profile=273, missing="default").liquid_alpha is False
+
+
+@pytest.mark.parametrize("profile", yk.PROFILES)
+def test_no_default_of_profiles_whose_metadata_are_not_known(profile: int) -> None:
+    if profile >= 365:
+        from_chain({}, missing="default", profile=profile)
+        return
+    errors = [
+        refused(lambda: from_chain({}, missing="default", profile=profile), "kappa", None, "is not known", "tempo"),
+        refused(lambda: from_chain({}, profile=profile), "kappa", None, "is not known", "tempo"),
+    ]
+    assert not any("missing=" in error.rule for error in errors)  # which would help nothing
+    whole = {field: value for field, value in STORED_DEFAULTS.items() if field != "alpha_sigmoid_steepness"}
+    assert from_chain(whole, profile=profile, activity_cutoff=1).kappa == STORED_DEFAULTS["kappa"]
 
 
 def test_no_name_is_both_read_and_unread() -> None:

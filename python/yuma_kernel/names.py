@@ -73,6 +73,9 @@ FACTOR_DEFAULT: Final = 13889
 STORED_CUTOFF_DEFAULT: Final = 5000
 """The same for ActivityCutoff, which the runtimes before 423 read."""
 
+DEFAULTS_SINCE: Final = 365
+"""The first profile of which these defaults are known: metadata of earlier runtimes have not been read."""
+
 CUTOFF_BY_FACTOR: Final = 425
 """The first profile whose activity cutoff is a factor of the tempo."""
 
@@ -113,14 +116,16 @@ def hyperparameters_from_chain(
                 "ActivityCutoff", "not read since runtime 423: expected ActivityCutoffFactorMilli, or activity_cutoff"
             )
         guessed.append("activity_cutoff")
+    if guessed and profile < DEFAULTS_SINCE:
+        rule = f"not given, the epoch reads it, and what profile {profile} has where nothing is stored is not known"
+        ones = "alpha_sigmoid_steepness" in guessed and PROFILES[profile].steepness == "ones"
+        named = ", ".join(guessed) + " (alpha_sigmoid_steepness in ones)" * ones
+        raise InputError(guessed[0], f"{rule}: name it as an argument. All that are missing: {named}")
     if guessed and missing == "refuse":
         defaults = {**STORED_DEFAULTS, "activity_cutoff": f"max(1, {FACTOR_DEFAULT} * tempo // 1000)" if later else 5000}
         named = ", ".join(f"{name} ({defaults[name]})" for name in guessed)
         rule = "not given, and the epoch reads it: name it as an argument, or let missing='default' take what the chain has"
         raise InputError(guessed[0], f"{rule} where nothing is stored. All that are missing: {named}")
-    if "alpha_sigmoid_steepness" in guessed and PROFILES[profile].steepness == "ones":
-        rule = f"expected to be given: in profile {profile} it counts ones, and no default of it is known"
-        raise InputError("alpha_sigmoid_steepness", rule)
     values = {**STORED_DEFAULTS, **values}
     if "activity_cutoff" not in values:
         if later:

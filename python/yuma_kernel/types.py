@@ -320,7 +320,7 @@ class Hyperparameters(_Held):
             profile: the runtime's arithmetic, as for the constructor.
             missing: "refuse" names what the epoch reads and the mapping lacks; SDKs lack bonds_penalty and stake_threshold.
                 "default" takes what the chain has where nothing is stored, by the metadata of the runtimes 343 to 424: Yuma
-                3 is then off.
+                3 is then off. Of profiles before 365 no defaults are known, and what is missing is refused either way.
             known: hyperparameters under the names of this class, in place of what the mapping has.
 
         Raises:

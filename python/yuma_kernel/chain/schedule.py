@@ -13,10 +13,14 @@ from yuma_kernel.chain.layout import DYNAMIC_TEMPO, Key, Layout
 from yuma_kernel.chain.requests import Flow
 from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import MODES_SINCE, Place, Stored, block_number, network, place
+from yuma_kernel.errors import UnsupportedProfile
+from yuma_kernel.profiles import NEWEST, PROFILES, profile_of
 from yuma_kernel.tables import Table
 
 SAFETY_NET: Final = 50_400
 """Blocks without a step after which an epoch is due whatever else says; since `MODES_SINCE` more than the tempo."""
+NET_KNOWN_UNTIL: Final = 445
+"""The last runtime that is known to have it: of those between it and `MODES_SINCE` nobody knows which holds."""
 BLOCK_SECONDS: Final = 12
 _PER_SUBNET: Final = ("NetworksAdded", "Tempo", "LastEpochBlock", "PendingEpochAt", "BlocksSinceLastStep")
 _MOST_EPOCHS: Final = 100_000
@@ -158,6 +162,8 @@ def next_by_number(netuid: int, tempo: int, head: int) -> int | None:
 def next_epoch(netuid: int, block: int | None, layouts: dict[str, Layout]) -> Flow[NextEpoch]:
     """The next epoch of the subnet after `block`, None for the best one."""
     where = yield from place(block, layouts)
+    if where.runtime.spec_version > PROFILES[NEWEST].last:
+        profile_of(where.runtime.spec_version)  # which warns
     return (yield from next_epoch_at(netuid, where))
 
 
@@ -188,11 +194,23 @@ def next_epoch_at(netuid: int, where: Place) -> Flow[NextEpoch]:
         if stored.value("NetworksAdded", other):
             clocks[other] = Clock(*(stored.value(item, other) for item in _PER_SUBNET[1:]))
     most = stored.value("MaxEpochsPerBlock")
-    found = next_by_storage(clocks, netuid, head, most, None if version >= MODES_SINCE else SAFETY_NET)
+    nets = [net for net, holds in ((SAFETY_NET, version < MODES_SINCE), (None, version > NET_KNOWN_UNTIL)) if holds]
+    found, *other = [next_by_storage(clocks, netuid, head, most, net) for net in nets]
+    if other and _when(*other) != _when(found):
+        blocks = " or ".join(f"block {found.block}" if found else "no block" for found in (found, *other))
+        rule = (
+            f"expected a runtime whose schedule is established, got {version}: an epoch may be due after {SAFETY_NET} "
+            f"blocks without a step or after more than the tempo, and so subnet {netuid}'s is in {blocks}"
+        )
+        raise UnsupportedProfile("spec_version", rule)
     if found is None:
         reason = "the tempo is 0" if tempo == 0 else "no epochs run" if most == 0 else "others always go first"
         return NextEpoch(block=None, due=None, reason=reason, **common)
     return NextEpoch(block=found.block, due=found.due, reason=found.reason, **common)
+
+
+def _when(found: NextEpoch | None) -> tuple[int | None, int | None] | None:
+    return None if found is None else (found.block, found.due)
 
 
 def _network(stored: Stored) -> dict[str, str]:
