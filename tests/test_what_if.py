@@ -377,6 +377,10 @@ def test_blend_for_trust() -> None:
         assert found.change == moves.toward_consensus(1, found.share)
         assert str(found).startswith("the least blend with the consensus that brings uid 1 a trust of")
     assert search.blend_for_trust(state, RULES, 1, 0).value == 0
+    for percents in (1, 95, np.int64(100)):
+        with pytest.raises(yk.InputError, match=rf"trust: .*got {percents}: {percents / 100} is {percents} %"):
+            search.blend_for_trust(state, RULES, 1, percents)
+    assert search.blend_for_trust(state, RULES, 1, 101) == search.blend_for_trust(state, RULES, 1, 101 / 65535)
     none = search.blend_for_trust(state, RULES, 4, 1.0)  # without a permit its trust is 0
     assert (none.value, none.change) == (None, None)
     assert str(none).endswith("nowhere from 0 to 65535 (65535ths)")

@@ -32,6 +32,8 @@ POINTS: Final = 65
 SHARE: Final = 65535
 """The units of a share."""
 
+_PERCENTS: Final = 100
+
 
 @dataclass(frozen=True, repr=False)
 class Found:
@@ -200,7 +202,8 @@ def blend_for_trust(
     state: SubnetState, hyperparameters: Hyperparameters, uid: int, trust: float, *, backend: str | None = None
 ) -> Found:
     """The least share by which `uid` has to blend its weights with the consensus (`moves.toward_consensus`) for a validator
-    trust of at least `trust`: a u16 as the chain stores it, or a float from 0 to 1."""
+    trust of at least `trust`: a float from 0 to 1, or a u16 of 65535 as the chain stores it. The integers 1 to 100 are
+    refused, as they may be meant as 1 for all, or as percents."""
     require_subnet(state, hyperparameters)
     own = integer("uid", uid, 0, state.n - 1)
     if isinstance(trust, (float, np.floating)):
@@ -209,6 +212,11 @@ def blend_for_trust(
         target = ceil(float(trust) * U16_MAX)
     else:
         target = integer("trust", trust, 0, U16_MAX)
+        if 1 <= target <= _PERCENTS:
+            rule = f"expected a float from 0 to 1, or a u16 above {_PERCENTS}, got {target}"
+            raise InputError(
+                "trust", f"{rule}: {target / _PERCENTS} is {target} %, and {target}/{U16_MAX} is the u16 {target}"
+            )
     return least(
         state,
         hyperparameters,
