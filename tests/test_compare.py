@@ -326,6 +326,10 @@ def test_what_it_says() -> None:
     text = str(comparison)
     assert "Differ: weights (2), stake, hyperparameters (2), emission" in text
     assert "Another hotkey: 4" in text
+    paid = [sum(yk.epoch(s.state, s.hyperparameters, emission=s.emission).emission.tolist()) for s in (before, after)]
+    assert f"Paid: {paid[0] / 1e9:.9f} to {paid[1] / 1e9:.9f} alpha; proportions do not depend on it" in text
+    assert "Paid" not in str(yk.compare(before, replace(after, emission=before.emission)))
+    assert "No amounts: both emissions are 0" in str(yk.compare(replace(before, emission=0), replace(after, emission=0)))
     assert repr(comparison).startswith("Comparison(weights, stake, hyperparameters, emission; ")
     assert "<td>" in comparison._repr_html_()
     b = comparison.of(3, "incentive")

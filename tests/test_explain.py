@@ -324,6 +324,23 @@ def test_what_it_says() -> None:
     assert "\n" not in repr(e)
 
 
+def test_without_an_emission() -> None:
+    """Shares are said, and no amounts of 0."""
+    state, h = some_subnet()
+    e = yk.explain(state, h, 3)
+    text = str(e)
+    share = e.earnings.share / ONE
+    assert share > 0
+    assert (
+        f"Emission   there is none to divide; the share of it is {share:.7f}: {share:.7f} for incentive, 0.0000000" in text
+    )
+    assert "alpha: " not in text.splitlines()[1]
+    assert "Roundings" not in text
+    idle, _ = some_subnet()
+    text = str(yk.explain(yk.SubnetState(**{**vars(idle), "weights": yk.SparseRows.from_rows([[]] * 6)}), h, 0))
+    assert "for dividends; nobody has either, and it goes by active stake" in text.splitlines()[1]
+
+
 def test_permits_that_are_missed() -> None:
     state, h = some_subnet()
     held = vars(h)

@@ -214,8 +214,20 @@ def test_further_epochs(backend: str) -> None:
         run = yk.simulate(state, RULES, epochs=epochs, emission=9, steps="tempo", weights=weights, backend=backend)
         for output in DEFAULT:
             assert got["late"][output].tolist() == getattr(run, output)[-1].tolist()
-    next_epoch = yk.what_if(state, RULES, {"late": some["late"]}, backend=backend)
+    next_epoch = yk.what_if(state, RULES, {"late": some["late"]}, emission=9, backend=backend)
     assert not any(next_epoch.difference(output).any() for output in DEFAULT)
+
+
+def test_without_an_emission() -> None:
+    """Nobody reads of amounts that there are none of: they are not shown, and where they are asked for it is said."""
+    got = yk.what_if(subnet(), RULES, CHANGES["copied"])
+    assert tuple(got.then) == DEFAULT[:-1]
+    assert got.table().caption == ""
+    asked = yk.what_if(subnet(), RULES, CHANGES["copied"], outputs=["dividends", "validator_emission"]).table()
+    assert asked.caption == "no amount of alpha: the epoch's emission is 0"
+    divided = yk.what_if(subnet(), RULES, CHANGES["copied"], emission=10**9).table()
+    assert divided.caption == ""
+    assert divided.text().splitlines()[1].endswith("emission (alpha)  emission change (alpha)")
 
 
 def test_is_a_table() -> None:
@@ -254,9 +266,9 @@ def test_progress_and_threads() -> None:
     seen: list[tuple[int, int]] = []
     for epochs, owner in ((1, None), (1, 1), (3, 1)):  # two of the changes take the owner away
         state = subnet(owner_uid=owner)
-        one = yk.what_if(state, RULES, CHANGES, epochs=epochs, threads=1)
+        one = yk.what_if(state, RULES, CHANGES, epochs=epochs, emission=9, threads=1)
         seen.clear()
-        two = yk.what_if(state, RULES, CHANGES, epochs=epochs, threads=3, progress=lambda *at: seen.append(at))
+        two = yk.what_if(state, RULES, CHANGES, epochs=epochs, emission=9, threads=3, progress=lambda *at: seen.append(at))
         assert seen == sorted(set(seen))
         assert {of for _, of in seen} == {len(CHANGES) + 1}
         assert seen[-1][0] == len(CHANGES) + 1

@@ -310,6 +310,11 @@ class Comparison(_Plain):
         yield "Differ: " + (", ".join(f"{kind} ({k})" if k else kind for kind, k in counts.items()) or "nothing")
         if self.replaced:
             yield f"Another hotkey: {', '.join(map(str, self.replaced))}"
+        divided = [sum(values["emission"].tolist()) for values in (self.before, self.after)]
+        if not any(divided):
+            yield "No amounts: both emissions are 0. What proportions became: of(uid, 'incentive'), of(uid, 'dividends')"
+        elif "emission" in self.kinds:
+            yield f"Paid: {' to '.join(map(alpha, divided))} alpha; proportions do not depend on it"
         for part in self.parts:
             if part.refused:
                 yield f"Not alone: {part.kind}, {part.refused}"

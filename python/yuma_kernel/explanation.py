@@ -725,11 +725,16 @@ def _sentences(e: Explanation) -> Iterator[str]:
     s, p, v, m, paid = e.stake, e.permit, e.validator, e.miner, e.earnings
     rule = f"Yuma {3 if e.yuma3 else 2}{', liquid alpha' if e.liquid else ''}"
     yield f"uid {e.uid} of {e.n}, block {e.current_block}, profile {e.profile}, {rule}"
-    yield (
-        f"Emission   {alpha(paid.emission)} of {alpha(paid.epoch_emission)} alpha: "
-        f"{alpha(paid.server_emission)} for incentive, {alpha(paid.validator_emission)} for dividends"
-        + ("" if paid.basis == "combined" else f"; nobody has either, and it goes by {paid.basis}")
-    )
+    basis = "" if paid.basis == "combined" else f"; nobody has either, and it goes by {paid.basis}"
+    if paid.epoch_emission == 0:
+        parts = f"{proportion(paid.server_share)} for incentive, {proportion(paid.validator_share)} for dividends"
+        yield f"Emission   there is none to divide; the share of it is {proportion(paid.share)}: {parts}{basis}"
+    else:
+        yield (
+            f"Emission   {alpha(paid.emission)} of {alpha(paid.epoch_emission)} alpha: "
+            f"{alpha(paid.server_emission)} for incentive, {alpha(paid.validator_emission)} for dividends"
+            f"{basis}"
+        )
     counted = "" if s.counted else f"; below the threshold of {alpha(s.threshold)} alpha, so it does not count"
     shares = f"stake weight {proportion(s.stake)}, active stake {proportion(s.active_stake)}"
     yield f"Stake      {_rao(s.total)} alpha: {shares}{counted}"
@@ -760,6 +765,8 @@ def _sentences(e: Explanation) -> Iterator[str]:
         )
         if m.support is not None:
             yield f"Consensus  {_support_sentence(m.support)}"
+    if paid.epoch_emission == 0:
+        return
     yield (
         f"Roundings  {paid.undistributed} rao of the epoch undistributed: {paid.left_by_shares} as shares round down, "
         f"{paid.left_by_rao} as payments do"

@@ -22,6 +22,7 @@ from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 from yuma_kernel.variants import variants
 
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")
+"""The outputs that are shown where none are named; without an emission the last says nothing, and is left out."""
 STACK: Final = 32
 """The variants whose weights are laid out at a time: more would leave the cache before they are computed."""
 
@@ -82,7 +83,12 @@ class WhatIf:
             people[output] = [say(value) for value in values]
             people[f"{output}_change"] = ["" if d is None else f"{'+' * (d > 0)}{say(d)}" if d else "=" for d in more]
         ahead = "the next epoch" if self.epochs == 1 else f"the epoch {self.epochs} ahead"
-        return Table(columns, people, left=("change",), title=f"{len(self)} change{'s' * (len(self) != 1)} in {ahead}")
+        title = f"{len(self)} change{'s' * (len(self) != 1)} in {ahead}"
+        amounts = [output for output in self.then if OUTPUT_TABLE[output].dtype == np.uint64]
+        headers = {name: f"{name.replace('_', ' ')} (alpha)" for output in amounts for name in (output, f"{output}_change")}
+        nothing = bool(amounts) and not any(values[output].any() for values in (self.now, self.then) for output in amounts)
+        caption = "no amount of alpha: the epoch's emission is 0" if nothing else ""
+        return Table(columns, people, headers, left=("change",), title=title, caption=caption)
 
     def __repr__(self) -> str:
         return f"WhatIf(changes={len(self)}, epochs={self.epochs}, n={self.n}, outputs={', '.join(self.then)})"
@@ -130,7 +136,7 @@ def what_if(
     epochs: int = 1,
     emission: int = 0,
     uids: Iterable[int] | None = None,
-    outputs: str | Iterable[str] = DEFAULT,
+    outputs: str | Iterable[str] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
     backend: str | None = None,
@@ -146,7 +152,8 @@ def what_if(
         epochs: how many ahead; 1 is the next.
         emission: u64, rao, of each epoch.
         uids: those that the table shows; None: those that the changes name, or all where they name none.
-        outputs: names out of `OUTPUTS`, all but the bonds.
+        outputs: names out of `OUTPUTS`, all but the bonds. None: validator_trust, incentive, dividends, and emission where
+            there is one to divide.
         threads, progress (with the number of subnets computed and of all), backend: as for `variants`.
 
     Raises:
@@ -158,7 +165,7 @@ def what_if(
     named = _named(changes)
     ahead = integer("epochs", epochs, 1, MAX_EPOCHS)
     amount = integer("emission", emission, 0, U64_MAX)
-    names = _outputs(outputs)
+    names = _outputs((DEFAULT if amount else DEFAULT[:-1]) if outputs is None else outputs)
     asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
     told = dict.fromkeys(uid for change in named.values() for step in change.steps for uid in step.uids)
     chosen = uids if uids is not None else told or range(state.n)

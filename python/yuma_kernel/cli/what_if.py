@@ -115,7 +115,7 @@ def command(
             epochs=epochs,
             emission=loaded.emission,
             uids=chosen or (range(loaded.state.n) if everybody else None),
-            outputs=outputs or DEFAULT,
+            outputs=outputs or None,
             progress=done,
             backend=backend,
         )
