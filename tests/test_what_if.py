@@ -389,7 +389,8 @@ def test_blend_for_trust() -> None:
         assert found.change == moves.toward_consensus(1, found.share)
         assert str(found).startswith("the least blend with the consensus that brings uid 1 a trust of")
     assert search.blend_for_trust(state, RULES, 1, 0).value == 0
-    for percents in (1, 95, np.int64(100)):
+    given: tuple[Any, ...] = (1, 95, np.int64(100))
+    for percents in given:
         with pytest.raises(yk.InputError, match=rf"trust: .*got {percents}: {percents / 100} is {percents} %"):
             search.blend_for_trust(state, RULES, 1, percents)
     assert search.blend_for_trust(state, RULES, 1, 101) == search.blend_for_trust(state, RULES, 1, 101 / 65535)
