@@ -21,12 +21,8 @@ uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
     return emission_share(x, emission);
 }
 
-yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
-                          const int64_t *active_stake, uint64_t emission, uint64_t *server_emission,
-                          uint64_t *validator_emission, uint64_t *total_emission) {
-    REQUIRE_N(n);
-    REQUIRE(incentive != NULL && dividends != NULL && stake != NULL && active_stake != NULL, YUMA_ERROR_NULL);
-    REQUIRE(server_emission != NULL && validator_emission != NULL && total_emission != NULL, YUMA_ERROR_NULL);
+int yuma_emission_by_shares(uint32_t n, const int64_t *incentive, const int64_t *dividends, uint64_t emission,
+                            uint64_t *server_emission, uint64_t *validator_emission, uint64_t *total_emission) {
     int64_t total = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
         VERIFY_CHECK(incentive[i] >= 0 && dividends[i] >= 0 && incentive[i] <= INT64_MAX - dividends[i] &&
@@ -34,14 +30,10 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
         total += incentive[i] + dividends[i];
         all |= incentive[i] | dividends[i];
     }
-    memset(server_emission, 0, n * sizeof *server_emission);
     if (total == 0) {
-        const int64_t *fallback = any_nonzero(n, active_stake) ? active_stake : stake;
-        for (uint32_t i = 0; i < n; i++) {
-            validator_emission[i] = total_emission[i] = emission_share(fallback[i], emission);
-        }
-        return YUMA_OK;
+        return 0;
     }
+    memset(server_emission, 0, n * sizeof *server_emission);
     memset(validator_emission, 0, n * sizeof *validator_emission);
     memset(total_emission, 0, n * sizeof *total_emission);
     const fixed_divisor by_total = fixed_divisor_of(total);
@@ -61,6 +53,22 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
                                                                    : emission_share(fixed_div_by(y, by_total), emission);
         }
         total_emission[i] = x == 0 || y == 0 ? server + validator : emission_share(fixed_div_by(x + y, by_total), emission);
+    }
+    return 1;
+}
+
+yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *dividends, const int64_t *stake,
+                          const int64_t *active_stake, uint64_t emission, uint64_t *server_emission,
+                          uint64_t *validator_emission, uint64_t *total_emission) {
+    REQUIRE_N(n);
+    REQUIRE(incentive != NULL && dividends != NULL && stake != NULL && active_stake != NULL, YUMA_ERROR_NULL);
+    REQUIRE(server_emission != NULL && validator_emission != NULL && total_emission != NULL, YUMA_ERROR_NULL);
+    if (!yuma_emission_by_shares(n, incentive, dividends, emission, server_emission, validator_emission, total_emission)) {
+        const int64_t *fallback = any_nonzero(n, active_stake) ? active_stake : stake;
+        memset(server_emission, 0, n * sizeof *server_emission);
+        for (uint32_t i = 0; i < n; i++) {
+            validator_emission[i] = total_emission[i] = emission_share(fallback[i], emission);
+        }
     }
     return YUMA_OK;
 }

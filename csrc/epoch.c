@@ -120,25 +120,38 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     return YUMA_OK;
 }
 
-/* What stands between the stages, in the workspace. 7 or 8 arrays of 8 n bytes; the matrices are taken when they are
- * needed. */
+/* What stands between the stages, in the workspace: 85 or 93 n bytes; the matrices are taken when they are needed. */
 typedef struct {
     uint32_t n;
     const profile_rules *rules;
     arena memory; /* what is left: the workspace of the stages */
-    int64_t *stake, *active_stake, *consensus, *validator_trust, *rank, *incentive, *dividends;
+    uid_shares stake, active_stake;
+    int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
     int64_t *previous; /* P of section 9 where that is what liquid alpha measures against, else null */
 } working;
+
+static yuma_status take_array(working *w, int64_t **array) {
+    *array = arena_take(&w->memory, w->n, sizeof **array);
+    REQUIRE(*array != NULL, YUMA_ERROR_WORKSPACE);
+    return YUMA_OK;
+}
+
+static yuma_status take_shares(working *w, uid_shares *shares) {
+    shares->count = 0;
+    shares->uid = arena_take(&w->memory, w->n, sizeof *shares->uid);
+    REQUIRE(shares->uid != NULL, YUMA_ERROR_WORKSPACE);
+    return take_array(w, &shares->share);
+}
 
 static yuma_status working_begin(working *w, uint32_t n, void *workspace, size_t size) {
     w->n = n;
     w->memory = arena_of(workspace, size);
     w->previous = NULL;
-    int64_t **arrays[] = {&w->stake, &w->active_stake, &w->consensus, &w->validator_trust,
-                          &w->rank,  &w->incentive,    &w->dividends};
+    TRY(take_shares(w, &w->stake));
+    TRY(take_shares(w, &w->active_stake));
+    int64_t **arrays[] = {&w->consensus, &w->validator_trust, &w->rank, &w->incentive, &w->dividends};
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
-        *arrays[a] = arena_take(&w->memory, n, sizeof(int64_t));
-        REQUIRE(*arrays[a] != NULL, YUMA_ERROR_WORKSPACE);
+        TRY(take_array(w, arrays[a]));
     }
     return YUMA_OK;
 }
@@ -152,6 +165,35 @@ static yuma_status take_rows(working *w, uint64_t entries, yuma_rows *rows) {
 }
 
 #define REST(w) (w)->memory.at, arena_left(&(w)->memory)
+
+/* 3.5 of the profiles in which uids without stake may get a permit. */
+static yuma_status stakeless_permits(const working *w, uint16_t max_allowed_validators, uint8_t *new_permit) {
+    working rest = *w; /* given back */
+    int64_t *stake;
+    TRY(take_array(&rest, &stake));
+    spread_shares(w->n, &w->stake, stake);
+    return yuma_top_k(w->n, stake, max_allowed_validators, new_permit, REST(&rest));
+}
+
+/* Section 8. */
+static void pay(const working *w, uint64_t emission, yuma_result *r) {
+    if (!yuma_emission_by_shares(w->n, w->incentive, w->dividends, emission, r->server_emission, r->validator_emission, r->emission)) {
+        const uid_shares *fallback = w->active_stake.count != 0 ? &w->active_stake : &w->stake;
+        memset(r->server_emission, 0, w->n * sizeof *r->server_emission);
+        memset(r->validator_emission, 0, w->n * sizeof *r->validator_emission);
+        memset(r->emission, 0, w->n * sizeof *r->emission);
+        for (uint32_t k = 0; k < fallback->count; k++) {
+            r->validator_emission[fallback->uid[k]] = r->emission[fallback->uid[k]] = yuma_emission_share(fallback->share[k], emission);
+        }
+    }
+}
+
+static void store_shares(uint32_t n, const uid_shares *of, uint16_t *stored) {
+    memset(stored, 0, n * sizeof *stored);
+    for (uint32_t k = 0; k < of->count; k++) {
+        stored[of->uid[k]] = fixed_to_u16(of->share[k]);
+    }
+}
 
 static void trace_array(uint32_t n, const int64_t *values, int64_t *to) {
     memcpy(to, values, n * sizeof *to);
@@ -174,7 +216,8 @@ static yuma_status column_ema(const working *w, const yuma_hyperparameters *h, c
 
 /* Section 7. weights_for_bonds is used up. */
 static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_hyperparameters *h,
-                               yuma_rows *weights_for_bonds, yuma_result *result, yuma_trace *trace) {
+                               const int64_t *active_stake, yuma_rows *weights_for_bonds, yuma_result *result,
+                               yuma_trace *trace) {
     uint32_t n = w->n;
     uint64_t old_entries = state->bonds.indptr[n];
     yuma_rows old, ema;
@@ -185,7 +228,7 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
                                         state->last_yuma_step_block);
     TRY(yuma_old_bonds(n, &state->bonds, state->block_at_registration, cutoff, h->yuma3, &old, REST(w)));
     if (!h->yuma3) {
-        TRY(yuma_new_bonds(n, weights_for_bonds, w->active_stake, REST(w)));
+        TRY(yuma_new_bonds(n, weights_for_bonds, active_stake, REST(w)));
     }
     const int64_t *selected = w->previous != NULL ? w->previous : w->consensus;
     if (h->yuma3 && h->liquid_alpha && any_nonzero(n, selected)) {
@@ -212,7 +255,7 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     if (trace != NULL) {
         copy_rows(n, normalized, &trace->normalized_bonds);
     }
-    TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? w->active_stake : NULL, w->dividends));
+    TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? active_stake : NULL, w->dividends));
     if (!h->yuma3) {
         TRY(yuma_column_max_normalize(n, normalized, REST(w)));
         TRY(store_bonds(n, normalized, result));
@@ -224,6 +267,9 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
 static yuma_status portable_stages(working *w, const yuma_state *state, const yuma_hyperparameters *h, yuma_result *result,
                                    yuma_trace *trace) {
     uint32_t n = w->n, entries = state->weights.indptr[n];
+    int64_t *active_stake;
+    TRY(take_array(w, &active_stake));
+    spread_shares(n, &w->active_stake, active_stake);
 
     /* 4 */
     yuma_rows weights, clipped, weights_for_bonds;
@@ -233,7 +279,7 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
     TRY(yuma_normalize_rows(n, &weights));
 
     /* 5; its workspace is given back */
-    TRY(yuma_consensus(n, &weights, w->active_stake, fixed_ratio16(h->kappa), w->consensus, REST(w)));
+    TRY(yuma_consensus(n, &weights, active_stake, fixed_ratio16(h->kappa), w->consensus, REST(w)));
 
     /* 6 */
     int64_t penalty = fixed_ratio16(h->bonds_penalty);
@@ -246,7 +292,7 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
     }
     TRY(yuma_clip(n, &weights, w->consensus, &clipped));
     TRY(yuma_validator_trust(n, &clipped, w->validator_trust));
-    TRY(yuma_rank(n, &clipped, w->active_stake, w->rank));
+    TRY(yuma_rank(n, &clipped, active_stake, w->rank));
     TRY(yuma_incentive(n, w->rank, w->incentive));
 
     /* 7 */
@@ -259,7 +305,7 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
         copy_rows(n, &clipped, &trace->clipped);
         copy_rows(n, &weights_for_bonds, &trace->weights_for_bonds);
     }
-    return bonds_stage(w, state, h, &weights_for_bonds, result, trace);
+    return bonds_stage(w, state, h, active_stake, &weights_for_bonds, result, trace);
 }
 
 /* The bonds of the state without those that its validators' updates outdate; the cutoff has nothing more to take out, as what
@@ -295,13 +341,13 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
 
     /* 3 */
     TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
-    TRY(yuma_normalize_stake(n, state->total_stake, h->stake_threshold, owner, w.stake));
+    yuma_staked(n, state->total_stake, h->stake_threshold, owner, &w.stake);
     if (rules->stakeless_permits) {
-        TRY(yuma_top_k(n, w.stake, h->max_allowed_validators, result->validator_permit, REST(&w)));
+        TRY(stakeless_permits(&w, h->max_allowed_validators, result->validator_permit));
     } else {
-        TRY(yuma_permits(n, w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
+        TRY(yuma_permits_of(n, &w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
     }
-    TRY(yuma_active_stake(n, w.stake, result->active, state->validator_permit, state->owner_uid, w.active_stake));
+    yuma_active_shares(&w.stake, result->active, state->validator_permit, state->owner_uid, &w.active_stake);
 
     if (rules->bonds_cutoff == CUTOFF_LAST_UPDATE) {
         TRY(updated_bonds(&w, state));
@@ -319,7 +365,7 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     int by_column = rules->liquid_alpha == LIQUID_COLUMN && h->liquid_alpha; /* which the portable path alone has */
     const vector_path *path = wants_rows(trace) || by_column ? NULL : yuma_vector_path(isa);
     if (path != NULL) {
-        vector_shares shares = {w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
+        vector_shares shares = {&w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
         TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {
@@ -330,17 +376,16 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     }
 
     /* 8 */
-    TRY(yuma_emission(n, w.incentive, w.dividends, w.stake, w.active_stake, emission, result->server_emission,
-                      result->validator_emission, result->emission));
-    TRY(yuma_store(n, w.stake, result->stake_weight));
+    pay(&w, emission, result);
+    store_shares(n, &w.stake, result->stake_weight);
     TRY(yuma_store(n, w.consensus, result->consensus));
     TRY(yuma_store(n, w.incentive, result->incentive));
     TRY(yuma_store(n, w.dividends, result->dividends));
     TRY(yuma_store(n, w.validator_trust, result->validator_trust));
     if (trace != NULL) {
         trace->isa = done ? path->isa : YUMA_ISA_PORTABLE;
-        trace_array(n, w.stake, trace->stake);
-        trace_array(n, w.active_stake, trace->active_stake);
+        spread_shares(n, &w.stake, trace->stake);
+        spread_shares(n, &w.active_stake, trace->active_stake);
         trace_array(n, w.consensus, trace->consensus);
         trace_array(n, w.validator_trust, trace->validator_trust);
         trace_array(n, w.rank, trace->rank);

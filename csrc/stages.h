@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fixed.h"
+#include "shares.h"
 #include "yuma.h"
 
 #define REQUIRE(condition, status) \
@@ -65,6 +66,14 @@ static inline int any_nonzero(uint32_t n, const int64_t *values) {
     return 0;
 }
 
+/* Each divided by `sum`, which is theirs. */
+static inline void divide_shares(uid_shares *of, int64_t sum) {
+    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+    for (uint32_t k = 0; k < of->count; k++) {
+        of->share[k] = fixed_share_of(of->share[k], sum, reciprocal);
+    }
+}
+
 /* Each divided by `sum`, which is that of all of them; `all` is all of them or'ed. None is negative. Most are 0. */
 static inline void divide_by(uint32_t n, int64_t sum, int64_t all, int64_t *values) {
     if (all < 2 * YUMA_ONE) { /* proportions */
@@ -102,5 +111,22 @@ static inline void copy_rows(uint32_t n, const yuma_rows *from, yuma_rows *to) {
         memcpy(to->value, from->value, from->indptr[n] * sizeof *to->value);
     }
 }
+
+/* ---- sections 3 and 8 for the uids that have something: stake.c and emission.c ------------------------------------------ */
+
+/* 3.2 and 3.3, as yuma_normalize_stake has them. staked: with room for n. */
+void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked);
+
+/* 3.5, as yuma_permits has it. */
+yuma_status yuma_permits_of(uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators, int32_t owner_uid,
+                            uint8_t *new_permit, void *workspace, size_t workspace_size);
+
+/* 3.4 and 3.6, as yuma_active_stake has them. counted: with room for staked->count. */
+void yuma_active_shares(const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid,
+                        uid_shares *counted);
+
+/* Section 8 where incentive and dividends are not all 0; else 0, and nothing written. */
+int yuma_emission_by_shares(uint32_t n, const int64_t *incentive, const int64_t *dividends, uint64_t emission,
+                            uint64_t *server_emission, uint64_t *validator_emission, uint64_t *total_emission);
 
 #endif

@@ -20,6 +20,13 @@ static inline wide stake_of(const uint64_t *total_stake, uint32_t i) {
     return (wide){total_stake[2 * i + 1], total_stake[2 * i]};
 }
 
+/* 3.2 */
+static inline wide filtered_stake(const uint64_t *total_stake, uint32_t i, uint64_t threshold, int32_t owner_uid) {
+    const wide total = stake_of(total_stake, i);
+    const uint64_t kept = (uint64_t)0 - ((total.hi >= threshold) | ((int32_t)i == owner_uid));
+    return (wide){total.hi & kept, total.lo & kept};
+}
+
 /* The part of the sum, which is not 0, where its upper word is short. */
 static int64_t part_of_little(wide total, wide sum) {
     int overflow; /* a part of the sum is at most 1 */
@@ -28,35 +35,74 @@ static int64_t part_of_little(wide total, wide sum) {
     return part;
 }
 
+/* What shares are parts of: the sum of the filtered stake. */
+typedef struct {
+    wide sum;
+    int whole; /* whether it is large enough for `by` */
+    fixed_whole by;
+} stake_sum;
+
+static stake_sum stake_sum_of(wide sum) {
+    stake_sum s = {sum, fixed_is_whole(sum), {{0, 0}, 0, 0}};
+    if (s.whole) {
+        s.by = fixed_whole_of(sum);
+    }
+    return s;
+}
+
+/* Of filtered stake, and so 0 where the sum is. */
+static inline int64_t share_of_stake(wide filtered, const stake_sum *of) {
+    return of->whole ? fixed_part_of(filtered, &of->by) : (filtered.hi | filtered.lo) == 0 ? 0 : part_of_little(filtered, of->sum);
+}
+
+/* The uids from `begin` on whose stake is not 0 and not below the threshold; how many. uid: room for end - begin. */
+static uint32_t list_staked(uint32_t begin, uint32_t end, const uint64_t *total_stake, uint64_t threshold, uint16_t *uid) {
+    uint32_t count = 0;
+    for (uint32_t i = begin; i < end; i++) { /* without a branch, which could not be predicted */
+        const wide total = stake_of(total_stake, i);
+        uid[count] = (uint16_t)i;
+        count += (total.hi >= threshold) & ((total.hi | total.lo) != 0);
+    }
+    return count;
+}
+
+void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked) {
+    const uint32_t owner = owner_uid == YUMA_NO_OWNER ? n : (uint32_t)owner_uid;
+    uint16_t *uid = staked->uid;
+    uint32_t listed = list_staked(0, owner, total_stake, stake_threshold, uid), count = 0;
+    if (owner < n) { /* whose stake counts below the threshold too */
+        listed += list_staked(owner, owner + 1, total_stake, 0, uid + listed);
+        listed += list_staked(owner + 1, n, total_stake, stake_threshold, uid + listed);
+    }
+    wide sum = {0, 0};
+    for (uint32_t k = 0; k < listed; k++) {
+        sum = wide_add(sum, stake_of(total_stake, uid[k]));
+        VERIFY_CHECK(sum.hi >> 63 == 0);
+    }
+    const stake_sum of = stake_sum_of(sum);
+    for (uint32_t k = 0; k < listed; k++) {
+        const uint16_t i = uid[k];
+        const int64_t share = share_of_stake(stake_of(total_stake, i), &of);
+        uid[count] = i;
+        staked->share[count] = share;
+        count += share != 0;
+    }
+    staked->count = count;
+}
+
 yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
                                  int64_t *stake) {
     REQUIRE_N(n);
     REQUIRE_OWNER(n, owner_uid);
     REQUIRE(total_stake != NULL && stake != NULL, YUMA_ERROR_NULL);
-    /* the owner's counts below the threshold too */
-    const int beside = owner_uid != YUMA_NO_OWNER && stake_of(total_stake, (uint32_t)owner_uid).hi < stake_threshold;
-    wide sum = beside ? stake_of(total_stake, (uint32_t)owner_uid) : (wide){0, 0};
+    wide sum = {0, 0};
     for (uint32_t i = 0; i < n; i++) {
-        wide total = stake_of(total_stake, i);
-        uint64_t kept = total.hi < stake_threshold ? 0 : UINT64_MAX;
-        sum = wide_add(sum, (wide){total.hi & kept, total.lo & kept});
-        VERIFY_CHECK((total.hi & kept) >> 63 == 0 && sum.hi >> 63 == 0);
+        sum = wide_add(sum, filtered_stake(total_stake, i, stake_threshold, owner_uid));
+        VERIFY_CHECK(sum.hi >> 63 == 0);
     }
-    if (fixed_is_whole(sum)) {
-        const fixed_whole whole = fixed_whole_of(sum);
-        for (uint32_t i = 0; i < n; i++) {
-            wide total = stake_of(total_stake, i);
-            uint64_t kept = total.hi < stake_threshold ? 0 : UINT64_MAX;
-            stake[i] = fixed_part_of((wide){total.hi & kept, total.lo & kept}, &whole);
-        }
-    } else {
-        for (uint32_t i = 0; i < n; i++) {
-            wide total = stake_of(total_stake, i);
-            stake[i] = total.hi < stake_threshold || (total.hi | total.lo) == 0 ? 0 : part_of_little(total, sum);
-        }
-    }
-    if (beside && (sum.hi | sum.lo) != 0) {
-        stake[owner_uid] = part_of_little(stake_of(total_stake, (uint32_t)owner_uid), sum);
+    const stake_sum of = stake_sum_of(sum);
+    for (uint32_t i = 0; i < n; i++) {
+        stake[i] = share_of_stake(filtered_stake(total_stake, i, stake_threshold, owner_uid), &of);
     }
     return YUMA_OK;
 }
@@ -100,18 +146,19 @@ static int64_t kth_largest(int64_t *restrict values, int64_t *restrict room, uin
     }
 }
 
-/* The k uids with the highest stake; values has the `count` highest stakes, 1 <= k <= count, in any order. */
-static void permit_highest(uint32_t n, const int64_t *stake, int64_t *values, int64_t *room, uint32_t count, uint32_t k,
-                           uint8_t *permit) {
+/* The k uids of those listed, or of all where uid is null, that have the highest stake; 1 <= k <= count. values, room: of count each. */
+static void permit_highest(uint32_t count, const uint16_t *uid, const int64_t *stake, uint32_t k, uint8_t *permit, int64_t *values,
+                           int64_t *room) {
     uint32_t equals;
+    memcpy(values, stake, count * sizeof *values);
     const int64_t last = kth_largest(values, room, count, k, &equals);
-    for (uint32_t i = 0; i < n; i++) {
-        permit[i] = stake[i] > last;
+    for (uint32_t m = 0; m < count; m++) {
+        permit[uid == NULL ? m : uid[m]] = stake[m] > last;
     }
-    for (uint32_t i = n; equals != 0;) { /* the higher uids */
-        VERIFY_CHECK(i > 0);
-        if (stake[--i] == last) {
-            permit[i] = 1;
+    for (uint32_t m = count; equals != 0;) { /* the higher uids */
+        VERIFY_CHECK(m > 0);
+        if (stake[--m] == last) {
+            permit[uid == NULL ? m : uid[m]] = 1;
             equals--;
         }
     }
@@ -128,8 +175,26 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
     arena memory = arena_of(workspace, workspace_size);
     int64_t *values = arena_take(&memory, n, sizeof *values), *room = arena_take(&memory, n, sizeof *room);
     REQUIRE(values != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
-    memcpy(values, stake, n * sizeof *values);
-    permit_highest(n, stake, values, room, n, k, permit);
+    permit_highest(n, NULL, stake, k, permit, values, room);
+    return YUMA_OK;
+}
+
+yuma_status yuma_permits_of(uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators, int32_t owner_uid,
+                            uint8_t *new_permit, void *workspace, size_t workspace_size) {
+    memset(new_permit, 0, n);
+    if (staked->count <= max_allowed_validators) { /* those who lose a permit have no stake */
+        for (uint32_t k = 0; k < staked->count; k++) {
+            new_permit[staked->uid[k]] = 1;
+        }
+    } else if (max_allowed_validators != 0) {
+        arena memory = arena_of(workspace, workspace_size);
+        int64_t *values = arena_take(&memory, staked->count, sizeof *values), *room = arena_take(&memory, staked->count, sizeof *room);
+        REQUIRE(values != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
+        permit_highest(staked->count, staked->uid, staked->share, max_allowed_validators, new_permit, values, room);
+    }
+    if (owner_uid != YUMA_NO_OWNER) {
+        new_permit[owner_uid] = 1;
+    }
     return YUMA_OK;
 }
 
@@ -138,29 +203,41 @@ yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_
     REQUIRE_N(n);
     REQUIRE_OWNER(n, owner_uid);
     REQUIRE(stake != NULL && new_permit != NULL, YUMA_ERROR_NULL);
-    arena memory = arena_of(workspace, workspace_size);
-    int64_t *values = arena_take(&memory, n, sizeof *values), *room = arena_take(&memory, n, sizeof *room);
-    REQUIRE(values != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
     uint32_t staked = 0;
-    int64_t all = 0;
     for (uint32_t i = 0; i < n; i++) {
-        int64_t x = stake[i];
-        all |= x;
-        values[staked] = x;
-        new_permit[i] = x != 0;
-        staked += x != 0;
+        staked += stake[i] != 0;
+        new_permit[i] = stake[i] != 0;
     }
     if (staked > max_allowed_validators) { /* else those who lose a permit have no stake */
-        if (all < 0 || max_allowed_validators == 0) { /* no epoch has negative ones */
-            TRY(yuma_top_k(n, stake, max_allowed_validators, new_permit, workspace, workspace_size));
-        } else {
-            permit_highest(n, stake, values, room, staked, max_allowed_validators, new_permit);
-        }
+        TRY(yuma_top_k(n, stake, max_allowed_validators, new_permit, workspace, workspace_size));
     }
     if (owner_uid != YUMA_NO_OWNER) {
         new_permit[owner_uid] = 1;
     }
     return YUMA_OK;
+}
+
+/* 3.4 */
+static inline int counts(const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint32_t i) {
+    return (active[i] != 0) & ((validator_permit[i] != 0) | ((int32_t)i == owner_uid));
+}
+
+void yuma_active_shares(const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid,
+                        uid_shares *counted) {
+    uint32_t count = 0;
+    int64_t sum = 0;
+    for (uint32_t k = 0; k < staked->count; k++) { /* without a branch, which could not be predicted */
+        const uint16_t i = staked->uid[k];
+        const int64_t share = staked->share[k], kept = -(int64_t)counts(active, validator_permit, owner_uid, i);
+        VERIFY_CHECK(is_proportion(share) && share != 0);
+        counted->uid[count] = i;
+        counted->share[count] = share;
+        count += kept != 0;
+        sum += share & kept;
+    }
+    VERIFY_CHECK(is_proportion(sum));
+    counted->count = count;
+    divide_shares(counted, sum);
 }
 
 yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active, const uint8_t *validator_permit,
@@ -170,9 +247,8 @@ yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *a
     REQUIRE(stake != NULL && active != NULL && validator_permit != NULL && active_stake != NULL, YUMA_ERROR_NULL);
     int64_t sum = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
-        int counts = (active[i] != 0) & ((validator_permit[i] != 0) | ((int32_t)i == owner_uid));
         VERIFY_CHECK(is_proportion(stake[i]));
-        int64_t counted = stake[i] & -(int64_t)counts;
+        int64_t counted = stake[i] & -(int64_t)counts(active, validator_permit, owner_uid, i);
         active_stake[i] = counted;
         sum += counted;
         all |= counted;

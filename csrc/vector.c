@@ -58,32 +58,32 @@ const vector_path *yuma_vector_path(uint32_t isa) {
 }
 
 /* Section 5, the second normalization, and the tables by row. */
-static int stakes(const vector_subnet *l, vector_epoch *e, const int64_t *active_stake, int64_t kappa, arena *memory) {
+static int stakes(const vector_subnet *l, vector_epoch *e, const uid_shares *active_stake, int64_t kappa, arena *memory) {
     uint32_t *scorer_stake;
     uint16_t *scorer;
     double *stake;
     TAKE(scorer_stake, l->rows);
     TAKE(scorer, l->rows);
-    TAKE(stake, l->rows);
+    TAKE_ZEROS(stake, l->rows);
     int64_t sum = 0, total = 0, present = 0;
-    for (uint32_t i = 0; i < l->n; i++) {
-        sum += active_stake[i];
+    for (uint32_t k = 0; k < active_stake->count; k++) {
+        sum += active_stake->share[k];
     }
-    const fixed_divisor by_sum = fixed_divisor_of(sum);
-    for (uint32_t i = 0, r = 0; i < l->n; i++) {
-        int64_t share = part_of(active_stake[i], by_sum);
+    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+    for (uint32_t k = 0, r = 0; k < active_stake->count; k++) {
+        const int64_t active = active_stake->share[k], share = fixed_share_of(active, sum, reciprocal);
         total += share;
-        VERIFY_CHECK(is_proportion(share) && is_proportion(total) && share >= active_stake[i]);
-        e->validators += share != 0; /* a share is at least the stake, whose sum is at most 1 */
-        if (r < l->rows && l->row[r] == i) {
+        VERIFY_CHECK(is_proportion(share) && is_proportion(total) && share >= active); /* as the sum is at most 1 */
+        for (; r < l->rows && l->row[r] < active_stake->uid[k]; r++) {
+        }
+        if (r < l->rows && l->row[r] == active_stake->uid[k]) {
             present += share;
-            if (share != 0) {
-                scorer_stake[e->scorers] = share == YUMA_ONE ? UINT32_MAX : (uint32_t)share;
-                scorer[e->scorers++] = (uint16_t)r;
-            }
-            stake[r++] = (double)active_stake[i] / 4294967296.0;
+            scorer_stake[e->scorers] = share == YUMA_ONE ? UINT32_MAX : (uint32_t)share;
+            scorer[e->scorers++] = (uint16_t)r;
+            stake[r] = (double)active / 4294967296.0;
         }
     }
+    e->validators = active_stake->count;
     int64_t minority = total - kappa;
     VERIFY_CHECK(is_proportion(kappa) && present <= total);
     e->extreme = minority < 0 ? -1 : minority >= total;
@@ -189,6 +189,22 @@ static int choose(vector_subnet *of, int liquid, int *full, arena *memory) {
     return of->rows != 0 && of->columns != 0;
 }
 
+/* The end of section 7: of Yuma 3 by the stake of the row, then divided by their sum. */
+static void divide_dividends(const vector_subnet *of, const vector_epoch *e, int64_t *dividends) {
+    int64_t sum = 0;
+    for (uint32_t r = 0; r < of->rows; r++) {
+        int64_t *x = &dividends[of->row[r]];
+        *x = e->yuma3 ? fixed_mul_share((int64_t)(e->stake[r] * 4294967296.0), *x) : *x;
+        VERIFY_CHECK(is_proportion(*x));
+        sum += *x;
+    }
+    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+    for (uint32_t r = 0; sum != 0 && r < of->rows; r++) {
+        int64_t *x = &dividends[of->row[r]];
+        *x = fixed_share_of(*x, sum, reciprocal);
+    }
+}
+
 yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done) {
@@ -222,12 +238,8 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     *done = fesetround(FE_DOWNWARD) == 0 && path->rounds_downward() &&
             (full ? yuma_vector_full : yuma_vector_sparse)(path, &of, &e, &d, shares, result, memory);
     fesetenv(&caller);
-    for (uint32_t r = 0; *done && e.yuma3 && r < of.rows; r++) {
-        int64_t *dividends = &shares->dividends[of.row[r]];
-        *dividends = fixed_mul_checked(*dividends, shares->active_stake[of.row[r]]);
-    }
     if (*done) {
-        divide_by_sum(of.n, shares->dividends);
+        divide_dividends(&of, &e, shares->dividends);
     }
     return YUMA_OK;
 }

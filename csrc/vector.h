@@ -19,6 +19,7 @@
 
 #include "assumptions.h"
 #include "profile.h"
+#include "shares.h"
 #include "verify.h"
 #include "yuma.h"
 
@@ -169,7 +170,7 @@ int yuma_vector_liquid(vector_epoch *e, const profile_rules *rules, const yuma_h
 
 /* What stands between section 3 and section 8 of an epoch. */
 typedef struct {
-    const int64_t *active_stake;
+    const uid_shares *active_stake;
     const int64_t *previous; /* what liquid alpha measures against where it is not the current consensus, else null */
     int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
 } vector_shares;

@@ -308,7 +308,21 @@ static void test_parts(void) {
     }
 }
 
-/* The stage over such stakes, of which some are below the threshold; the owner's may be. */
+/* Whether these are the uids that have a share, ascending, with what each has. */
+static int are_shares(const uid_shares *of, uint32_t n, const int64_t *shares) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (shares[i] != 0) {
+            if (count == of->count || of->uid[count] != i || of->share[count] != shares[i]) {
+                return 0;
+            }
+            count++;
+        }
+    }
+    return count == of->count;
+}
+
+/* The stage over such stakes, of which some are below the threshold; the owner's may be. And what the epoch makes of them. */
 static void test_normalize_stake(void) {
     enum { UIDS = 40 };
     for (size_t turn = 0; turn < 4000; turn += stride) {
@@ -330,6 +344,25 @@ static void test_normalize_stake(void) {
         for (uint32_t i = 0; i < n; i++) {
             int counts = (total[2 * i + 1] >= threshold || (int32_t)i == owner) && (sum.hi | sum.lo) != 0;
             CHECK(stake[i] == (counts ? part((wide){total[2 * i + 1], total[2 * i]}, sum) : 0));
+        }
+        uint16_t staked_uid[UIDS], active_uid[UIDS];
+        int64_t staked_share[UIDS], active_share[UIDS], active_stake[UIDS];
+        uid_shares staked = {0, staked_uid, staked_share}, counted = {0, active_uid, active_share};
+        yuma_staked(n, total, threshold, owner, &staked);
+        CHECK(are_shares(&staked, n, stake));
+        uint8_t active[UIDS], permit[UIDS], new_permit[UIDS], listed[UIDS];
+        for (uint32_t i = 0; i < n; i++) {
+            active[i] = random_bits() % 4 != 0;
+            permit[i] = (uint8_t)(random_bits() % 3);
+        }
+        CHECK(yuma_active_stake(n, stake, active, permit, owner, active_stake) == YUMA_OK);
+        yuma_active_shares(&staked, active, permit, owner, &counted);
+        CHECK(are_shares(&counted, n, active_stake));
+        unsigned char workspace[16 * UIDS + 64];
+        for (uint32_t k = 0; k <= n; k++) {
+            CHECK(yuma_permits(n, stake, (uint16_t)k, owner, new_permit, workspace, sizeof workspace) == YUMA_OK);
+            CHECK(yuma_permits_of(n, &staked, (uint16_t)k, owner, listed, workspace, sizeof workspace) == YUMA_OK);
+            CHECK(memcmp(new_permit, listed, n) == 0);
         }
     }
 }
@@ -1162,8 +1195,10 @@ static void test_look(void) {
         for (int looks = 0; path != NULL && looks < 2; looks++) {
             vector_path one = *path;
             one.rounds_downward = looks ? path->rounds_downward : rounds_otherwise;
-            int64_t arrays[6][N] = {{YUMA_ONE / 2, YUMA_ONE / 4, 0, YUMA_ONE / 4}};
-            vector_shares shares = {arrays[0], NULL, arrays[1], arrays[2], arrays[3], arrays[4], arrays[5]};
+            uint16_t uid[] = {0, 1, 3};
+            int64_t share[] = {YUMA_ONE / 2, YUMA_ONE / 4, YUMA_ONE / 4}, arrays[5][N];
+            const uid_shares active_stake = {3, uid, share};
+            vector_shares shares = {&active_stake, NULL, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]};
             s.hyperparameters.liquid_alpha = 0;
             int done = 2;
             memset(s.new_permit, 1, sizeof s.new_permit);
