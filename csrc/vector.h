@@ -54,7 +54,7 @@ typedef struct {
 /* Of an entry: a weight stands there, zeros included; the merge walk of the liquid EMA does not see it, or the bond. */
 enum { MARK_WEIGHT = 1, MARK_WEIGHT_UNSEEN = 2, MARK_BOND_UNSEEN = 4 };
 
-/* A sparse layout. A row has a multiple of SLICE entries; after its last one they are 0, of the SLICE columns after the subnet's. */
+/* A sparse layout, of all columns by uid or of some by number. A row has a multiple of SLICE entries; after its last one they are 0, of the SLICE columns after the last. */
 typedef struct {
     uint32_t rows;
     const uint32_t *begin; /* [rows + 1], multiples of SLICE */
@@ -131,6 +131,8 @@ typedef struct {
     /* Of a sparse layout. Section 5: score[depth][SLICE] and the stakes beside them, of a column those above 0, then zeros. */
     void (*packed_consensus)(const vector_epoch *e, uint32_t depth, const uint32_t *score, const uint32_t *stake,
                              uint32_t consensus[SLICE]);
+    /* Section 7 of Yuma 3, as if every consensus were 0: of all entries what is stored, and `kept`, whatever it was. */
+    void (*decay)(const vector_epoch *e, const vector_rows *m);
     /* Section 6 and, of Yuma 3, ema_bonds and what is stored. ones: some consensus is ONE. */
     void (*clip_rows)(const vector_epoch *e, const vector_rows *m, int ones);
     /* Section 7, of Yuma 2 and liquid alpha: ema_bonds. */

@@ -92,6 +92,36 @@ INLINE void clip_rows(const vector_epoch *e, const vector_rows *m, int of, int o
     }
 }
 
+/* Section 7 of Yuma 3, as if every consensus were 0: ema_bonds and what is stored. Of weights that are clipped nothing is bought then,
+ * and the old bonds alone are left. */
+INLINE void decay(const vector_epoch *e, const vector_rows *m, int clipped) {
+    const factor rest = factor_of(splat(e->rest));
+    for (size_t at = 0, end = m->begin[m->rows]; at < end; at += SLICE) {
+        unsigned set = 0;
+        for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
+            number stored[GROUP];
+            EACH(v) {
+                const size_t entry = at + lane + v * LANES;
+                const number old = old_bond(m->bonds + entry);
+                if (clipped) {
+                    stored[v] = raised_by(old, rest);
+                } else {
+                    stored[v] = ema(e, weight_for_bonds(e, weight_at(m->weights + entry), splat(0)) + UP, old) + UP;
+                }
+            }
+            store_u16(m->bonds + at + lane, stored);
+            set |= (bits(stored[0] > UP) | bits(stored[1] > UP) << LANES) << lane;
+        }
+        m->kept[at / SLICE] = (uint16_t)set;
+    }
+}
+
+static void PATH(decay)(const vector_epoch *given, const vector_rows *of) {
+    const vector_epoch e = *given;
+    const vector_rows m = *of;
+    e.penalty == 1 ? decay(&e, &m, 1) : decay(&e, &m, 0);
+}
+
 static void PATH(clip_rows)(const vector_epoch *given, const vector_rows *of, int ones) {
     const vector_epoch e = *given;
     const vector_rows m = *of;

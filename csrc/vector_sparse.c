@@ -238,94 +238,157 @@ static void walk_weights(const layout *l, const vector_pair *limit, int penalty)
     }
 }
 
-/* By column, its scores above 0: the stake of who gives them in the low bits, how many they are above those. */
-enum { STAKE_BITS = 40 };
-#define STAKE_MASK (((uint64_t)1 << STAKE_BITS) - 1)
+/* The columns whose consensus may be above 0, by number, and what the rows have there. Nobody's score in another column counts: its
+ * consensus, rank and incentive are 0. */
+typedef struct {
+    uint32_t columns;
+    uint16_t *column; /* [columns], ascending */
+    uint16_t *number; /* [n], of a column; NOWHERE of the others */
+    uint32_t *begin;  /* [rows + 1] */
+    uint32_t *entry;  /* by row: number << 16 | which entry of the row */
+} scored;
 
-static uint32_t scores_in(uint64_t vote) {
-    return (uint32_t)(vote >> STAKE_BITS);
+enum { NOWHERE = UINT16_MAX, VOTE_BITS = 17, BLOCK = 64 };
+
+/* In units of 2^VOTE_BITS, rounded up. */
+static uint16_t vote_of(uint64_t stake) {
+    return (uint16_t)((stake + ((1u << VOTE_BITS) - 1)) >> VOTE_BITS);
 }
 
-static void count_scores(const layout *l, const vector_epoch *e, uint64_t *vote) {
+/* A consensus is above 0 where those who score more than 0 have at least total - minority: what the others have, who score 0, is
+ * not above the minority then. With a minority below 0 all have to score, and where no stake passes it, one. By column the stakes
+ * are added up in units, each rounded up, so that no column with enough is below what is asked: all stake is at most 2^15 units,
+ * and rounding adds less than one for each of at most 32767 scorers. The least that is asked of a column, at least 1. */
+static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
     for (uint32_t s = 0; s < e->scorers; s++) {
-        const uint32_t r = e->scorer[s], begin = l->begin[r], end = begin + l->count[r];
-        const uint64_t one = (uint64_t)1 << STAKE_BITS | e->scorer_stake[s];
-        for (uint32_t k = begin; k < end; k++) {
-            vote[l->uid[k]] += l->weights[k] != 0 ? one : 0;
+        const uint32_t r = e->scorer[s], count = l->count[r];
+        const uint16_t *uid = l->uid + l->begin[r], of = e->extreme == 0 ? vote_of(e->scorer_stake[s]) : 1;
+        const uint32_t *weight = l->weights + l->begin[r];
+        for (uint32_t k = 0; k < count; k++) {
+            VERIFY_CHECK(vote[uid[k]] <= UINT16_MAX - of);
+            vote[uid[k]] = (uint16_t)(vote[uid[k]] + (weight[k] != 0 ? of : 0));
+        }
+    }
+    if (e->extreme != 0) {
+        return (uint16_t)(e->extreme < 0 ? e->validators : 1);
+    }
+    const uint64_t total = e->total == 0 ? (uint64_t)YUMA_ONE : e->total;
+    return vote_of(total - e->minority);
+}
+
+/* Numbers for the columns with at least `least` votes, which stand in `number`. */
+static void number_columns(uint32_t n, uint16_t least, scored *s) {
+    for (uint32_t begin = 0; begin < n; begin += BLOCK) {
+        const uint32_t end = begin + BLOCK < n ? begin + BLOCK : n;
+        uint16_t any = 0;
+        for (uint32_t j = begin; j < end; j++) {
+            any = (uint16_t)(any | (s->number[j] >= least));
+        }
+        if (!any) {
+            memset(s->number + begin, UINT8_MAX, (end - begin) * sizeof *s->number);
+            continue;
+        }
+        for (uint32_t j = begin; j < end; j++) { /* without a branch, which could not be predicted */
+            const int here = s->number[j] >= least;
+            s->column[s->columns] = (uint16_t)j;
+            s->number[j] = (uint16_t)(here ? s->columns : NOWHERE);
+            s->columns += (uint32_t)here;
         }
     }
 }
 
-/* Whether a column's consensus is 0 without a look at its scores. */
-static int is_zero(const vector_epoch *e, uint64_t total, uint64_t vote) {
-    if (scores_in(vote) == e->validators) {
-        return vote == 0; /* else nobody scores 0 */
+/* Which columns they are, by counts alone. */
+static int number_scored(const layout *l, const vector_epoch *e, scored *s, arena *memory) {
+    const vector_subnet *of = l->of;
+    TAKE_ZEROS(s->number, of->n);
+    TAKE(s->column, of->n);
+    s->columns = 0;
+    if (e->validators != 0) {
+        const uint16_t least = votes(l, e, s->number);
+        VERIFY_CHECK(least != 0);
+        number_columns(of->n, least, s);
     }
-    return vote == 0 || e->extreme < 0 || (e->extreme == 0 && total - (vote & STAKE_MASK) > e->minority);
+    return 1;
 }
 
-/* The columns that are not zero, in places by their number of scores, most first, so that the columns of a slice are nearly of one
- * depth; how many. begin: scorers + 2 numbers. */
-static uint32_t order_by_count(uint32_t n, uint32_t scorers, const uint64_t *vote, uint16_t *column, uint32_t *begin) {
+/* The entries of all rows there. */
+static void list_entries(const layout *l, const scored *s) {
+    uint32_t *to = s->entry;
+    for (uint32_t r = 0; s->columns != 0 && r < l->of->rows; r++) {
+        const uint16_t *uid = l->uid + l->begin[r];
+        s->begin[r] = (uint32_t)(to - s->entry);
+        for (uint32_t k = 0, count = l->count[r]; k < count; k++) {
+            const uint32_t number = s->number[uid[k]];
+            *to = number << 16 | k;
+            to += number != NOWHERE;
+        }
+        s->begin[r + 1] = (uint32_t)(to - s->entry);
+    }
+}
+
+static int list_scored(const layout *l, scored *s, arena *memory) {
+    TAKE(s->begin, (uint64_t)l->of->rows + 1);
+    TAKE(s->entry, l->of->weights + l->of->bonds + 1); /* one more is written than there are */
+    list_entries(l, s);
+    return 1;
+}
+
+/* The numbers in places by their count of scores, most first, so that the columns of a slice are nearly of one depth.
+ * begin: scorers + 2 numbers. */
+static void order_by_count(uint32_t columns, uint32_t scorers, const uint16_t *scores, uint16_t *ordered, uint32_t *begin) {
     memset(begin, 0, ((size_t)scorers + 2) * sizeof *begin);
-    for (uint32_t j = 0; j < n; j++) {
-        begin[scorers + 1 - scores_in(vote[j])]++; /* at c + 1, where c = scorers - count is the sort key */
+    for (uint32_t j = 0; j < columns; j++) {
+        begin[scorers + 1 - scores[j]]++; /* at c + 1, where c = scorers - count is the sort key */
     }
     for (uint32_t c = 0; c <= scorers; c++) {
         begin[c + 1] += begin[c];
     }
-    const uint32_t some = begin[scorers];
-    for (uint32_t j = 0; j < n; j++) {
-        if (vote[j] != 0) {
-            column[begin[scorers - scores_in(vote[j])]++] = (uint16_t)j;
-        }
+    for (uint32_t j = 0; j < columns; j++) {
+        ordered[begin[scorers - scores[j]]++] = (uint16_t)j;
     }
-    return some;
 }
 
-/* Section 5, into the first of `limit`. *ones: some consensus is ONE. */
-static int consensus(const layout *l, const vector_path *path, const vector_epoch *e, vector_pair *limit, int *ones, arena rest) {
+/* Section 5, of the columns that have a number, into `to` by column. *ones: some consensus is ONE. */
+static int consensus(const layout *l, const vector_path *path, const vector_epoch *e, const scored *of, int64_t *to, int *ones,
+                     arena rest) {
     arena *memory = &rest; /* given back */
-    const uint32_t n = l->of->n;
-    uint64_t *vote, lines = 0;
+    const uint32_t columns = of->columns, slices = slices_of(columns);
+    uint64_t lines = 0;
     uint32_t *place, *begin, *line, *score, *stake;
-    uint16_t *column;
-    TAKE_ZEROS(vote, n);
-    TAKE(place, n);
-    TAKE(column, n);
+    uint16_t *scores, *ordered;
+    TAKE_ZEROS(scores, columns);
+    TAKE(ordered, columns);
+    TAKE(place, columns);
     TAKE(begin, (uint64_t)e->scorers + 2);
-    TAKE(line, (uint64_t)slices_of(n) + 1);
-    count_scores(l, e, vote);
-    const uint64_t total = e->total == 0 && e->validators != 0 ? (uint64_t)YUMA_ONE : e->total;
-    for (uint32_t j = 0; j < n; j++) {
-        vote[j] = is_zero(e, total, vote[j]) ? 0 : vote[j];
+    TAKE(line, (uint64_t)slices + 1);
+    for (uint32_t s = 0; s < e->scorers; s++) {
+        const uint32_t r = e->scorer[s], *weight = l->weights + l->begin[r];
+        for (uint32_t k = of->begin[r], end = of->begin[r + 1]; k < end; k++) {
+            const uint32_t x = of->entry[k];
+            scores[x >> 16] = (uint16_t)(scores[x >> 16] + (weight[x & UINT16_MAX] != 0));
+        }
     }
-    const uint32_t columns = order_by_count(n, e->scorers, vote, column, begin), slices = slices_of(columns);
-    if (columns == 0) {
-        return 1;
-    }
+    order_by_count(columns, e->scorers, scores, ordered, begin);
     for (uint32_t s = 0; s < slices; s++) {
         line[s] = (uint32_t)lines; /* fits: there are at most 2^32 entries */
-        lines += scores_in(vote[column[s * SLICE]]);
+        lines += scores[ordered[s * SLICE]];
     }
     line[slices] = (uint32_t)lines;
     TAKE_ZEROS(score, lines * SLICE + 1);
     TAKE_ZEROS(stake, lines * SLICE + 1);
     const uint32_t nowhere = (uint32_t)(lines * SLICE);
-    for (uint32_t j = 0; j < n; j++) {
-        place[j] = nowhere;
-    }
     for (uint32_t p = 0; p < columns; p++) {
-        place[column[p]] = line[p / SLICE] * SLICE + p % SLICE;
+        place[ordered[p]] = line[p / SLICE] * SLICE + p % SLICE;
     }
     for (uint32_t s = 0; s < e->scorers; s++) {
-        const uint32_t r = e->scorer[s], first = l->begin[r], end = first + l->count[r], of = e->scorer_stake[s];
-        for (uint32_t k = first; k < end; k++) { /* without a branch, which could not be predicted */
-            const uint32_t at = place[l->uid[k]], to = l->weights[k] != 0 ? at : nowhere;
-            VERIFY_CHECK(to <= nowhere);
-            score[to] = l->weights[k];
-            stake[to] = of;
-            place[l->uid[k]] = at + (to != nowhere ? SLICE : 0);
+        const uint32_t r = e->scorer[s], *weight = l->weights + l->begin[r], its_stake = e->scorer_stake[s];
+        for (uint32_t k = of->begin[r], end = of->begin[r + 1]; k < end; k++) { /* without a branch, as above */
+            const uint32_t x = of->entry[k], w = weight[x & UINT16_MAX];
+            const uint32_t at = place[x >> 16], here = w != 0 ? at : nowhere;
+            VERIFY_CHECK(here <= nowhere);
+            score[here] = w;
+            stake[here] = its_stake;
+            place[x >> 16] = at + (w != 0 ? SLICE : 0);
         }
     }
     for (uint32_t s = 0; s < slices; s++) {
@@ -333,7 +396,7 @@ static int consensus(const layout *l, const vector_path *path, const vector_epoc
         path->packed_consensus(e, line[s + 1] - line[s], score + line[s] * (size_t)SLICE, stake + line[s] * (size_t)SLICE, found);
         for (uint32_t lane = 0; lane < SLICE && s * SLICE + lane < columns; lane++) {
             const int one = found[lane] == SCORE_ONE;
-            limit[column[s * SLICE + lane]].first = one ? 4294967296.0 : (double)found[lane];
+            to[of->column[ordered[s * SLICE + lane]]] = one ? YUMA_ONE : found[lane];
             *ones |= one;
         }
     }
@@ -347,45 +410,206 @@ static vector_row row_of(const void *of, uint32_t r) {
     return (vector_row){slices_of(m->count[r]), m->uid + begin, m->bonds + begin, m->kept + begin / SLICE};
 }
 
+/* Rank by number out of `sums`, and incentive, which goes into it. by: where a number stands in it; null where it stands by number. */
+static int incentives(const scored *of, vector_pair *sums, const uint16_t *by, const vector_shares *shares, arena rest) {
+    arena *memory = &rest; /* given back */
+    int64_t *rank, *incentive;
+    if (of->columns == 0) {
+        return 1;
+    }
+    TAKE(rank, of->columns);
+    TAKE(incentive, of->columns);
+    for (uint32_t c = 0; c < of->columns; c++) {
+        const double sum = sums[by == NULL ? c : by[c]].first;
+        VERIFY_CHECK(sum >= 0 && sum <= 4294967296.0);
+        rank[c] = shares->rank[of->column[c]] = (int64_t)sum;
+    }
+    if (yuma_incentive(of->columns, rank, incentive) != YUMA_OK) {
+        return 0;
+    }
+    for (uint32_t c = 0; c < of->columns; c++) {
+        shares->incentive[of->column[c]] = incentive[c];
+        sums[by == NULL ? c : by[c]].first = (double)incentive[c] / 4294967296.0;
+    }
+    return 1;
+}
+
+/* The entries of `m` in the columns that have a number, by number. */
+static int take_scored(const scored *of, const vector_rows *m, vector_rows *few, arena *memory) {
+    uint32_t *begin, *count, *weights, at = 0;
+    uint16_t *uid, *bonds;
+    TAKE(begin, (uint64_t)m->rows + 1);
+    TAKE(count, m->rows);
+    for (uint32_t r = 0; r < m->rows; r++) {
+        begin[r] = at;
+        count[r] = of->begin[r + 1] - of->begin[r];
+        at += (uint32_t)padded(count[r]);
+    }
+    begin[m->rows] = at;
+    TAKE(uid, at);
+    TAKE(weights, at);
+    TAKE(bonds, at);
+    for (uint32_t r = 0; r < m->rows; r++) {
+        const uint32_t *entry = of->entry + of->begin[r];
+        for (uint32_t k = begin[r]; k < begin[r] + count[r]; k++, entry++) {
+            const uint32_t from = m->begin[r] + (*entry & UINT16_MAX);
+            uid[k] = (uint16_t)(*entry >> 16);
+            weights[k] = m->weights[from];
+            bonds[k] = m->bonds[from];
+        }
+        for (uint32_t k = begin[r] + count[r]; k < begin[r + 1]; k++) {
+            uid[k] = (uint16_t)(of->columns + k % SLICE);
+            weights[k] = bonds[k] = 0;
+        }
+    }
+    *few = (vector_rows){.rows = m->rows,    .begin = begin, .count = count,         .uid = uid,
+                         .weights = weights, .bonds = bonds, .trust = m->trust, .dividends = m->dividends};
+    TAKE_ZEROS(few->kept, at / SLICE);
+    TAKE(few->average, at);
+    return 1;
+}
+
+/* What is stored of them, to where they were taken from. With a consensus above 0 no less is bought than without. */
+static void put_scored(const scored *of, const vector_rows *few, const vector_rows *m) {
+    for (uint32_t r = 0; r < m->rows; r++) {
+        const uint32_t *entry = of->entry + of->begin[r];
+        for (uint32_t k = few->begin[r], end = k + few->count[r]; k < end; k++, entry++) {
+            const uint32_t to = m->begin[r] + (*entry & UINT16_MAX);
+            const unsigned kept = few->kept[k / SLICE] >> k % SLICE & 1u;
+            VERIFY_CHECK(few->bonds[k] >= m->bonds[to] && (kept || !(m->kept[to / SLICE] >> to % SLICE & 1u)));
+            m->bonds[to] = few->bonds[k];
+            m->kept[to / SLICE] = (uint16_t)(m->kept[to / SLICE] | kept << to % SLICE);
+        }
+    }
+}
+
+/* Sections 6 and 7 of Yuma 3 where few entries stand in columns that have a number. In the others, whose consensus and incentive
+ * are 0, nothing is clipped to more than 0, and there is no trust, no rank, no dividend, and no need of what bonds are divided by. */
+static int epoch_of_few(const scored *of, const vector_path *path, const vector_epoch *e, const vector_rows *m, int ones,
+                        const vector_shares *shares, arena rest) {
+    arena *memory = &rest;
+    const uint64_t columns = (uint64_t)of->columns + SLICE;
+    vector_rows few = {0};
+    if (of->columns == 0) {
+        path->decay(e, m);
+        memset(m->trust, 0, m->rows * sizeof *m->trust);
+        memset(m->dividends, 0, m->rows * sizeof *m->dividends);
+        return 1;
+    }
+    if (!take_scored(of, m, &few, memory)) {
+        return 0;
+    }
+    path->decay(e, m);
+    TAKE_ZEROS(few.limit, columns);
+    TAKE_ZEROS(few.sums, columns);
+    for (uint32_t c = 0; c < of->columns; c++) {
+        few.limit[c].first = (double)shares->consensus[of->column[c]];
+    }
+    path->clip_rows(e, &few, ones);
+    if (!incentives(of, few.sums, NULL, shares, rest)) {
+        return 0;
+    }
+    path->normalize_rows(e, &few);
+    put_scored(of, &few, m);
+    return 1;
+}
+
+/* The tables by column, for all entries. */
+static int take_tables(const scored *of, uint32_t n, const vector_epoch *e, const vector_shares *shares, vector_rows *m, arena *memory) {
+    const uint64_t columns = (uint64_t)n + SLICE;
+    TAKE_ZEROS(m->limit, columns);
+    TAKE_ZEROS(m->sums, columns);
+    if (!e->yuma3) {
+        TAKE_ZEROS(m->totals, columns);
+    }
+    if (!e->yuma3 && e->penalty != 1) {
+        TAKE_ZEROS(m->bought, columns);
+    }
+    for (uint32_t c = 0; c < of->columns; c++) {
+        const uint16_t j = of->column[c];
+        m->limit[j].first = m->limit[j].second = (double)shares->consensus[j];
+    }
+    for (uint32_t j = 0; e->liquid && shares->previous != NULL && j < n; j++) {
+        m->limit[j].second = (double)shares->previous[j];
+    }
+    return 1;
+}
+
+/* Sections 6 and 7 over all entries. */
+static int epoch_of_all(const layout *l, const scored *of, const vector_path *path, const vector_epoch *e, vector_rows *m, int ones,
+                        const vector_shares *shares, arena rest) {
+    arena *memory = &rest;
+    const uint32_t all = m->begin[m->rows];
+    if (!take_tables(of, l->of->n, e, shares, m, memory)) {
+        return 0;
+    }
+    TAKE(m->average, (uint64_t)all + ALPHAS);
+    memset(m->average + all, 0, ALPHAS * sizeof *m->average);
+    memset(m->kept, 0, all / SLICE * sizeof *m->kept);
+    if (e->liquid && !l->mixed) {
+        walk_weights(l, m->limit, e->penalty);
+    }
+    path->clip_rows(e, m, ones);
+    if (!e->yuma3 || e->liquid) {
+        path->average_rows(e, m);
+    }
+    if (!incentives(of, m->sums, of->column, shares, rest)) {
+        return 0;
+    }
+    path->normalize_rows(e, m);
+    return 1;
+}
+
+/* Whether epoch_of_few costs less: no more than half of the places are of numbered columns, which is its memory too. */
+static int are_few(const scored *of, const vector_epoch *e, const vector_rows *m) {
+    uint64_t places = 0;
+    if (!e->yuma3 || e->liquid) {
+        return 0;
+    }
+    for (uint32_t r = 0; of->columns != 0 && r < m->rows; r++) {
+        places += padded(of->begin[r + 1] - of->begin[r]);
+    }
+    return 2 * places <= m->begin[m->rows];
+}
+
 int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
                        const vector_shares *shares, yuma_result *result, arena rest) {
     arena *memory = &rest;
     const uint32_t n = of->n, rows = of->rows;
-    const uint64_t entries = of->weights + of->bonds + (uint64_t)rows * (SLICE - 1), columns = (uint64_t)n + SLICE;
+    const uint64_t entries = of->weights + of->bonds + (uint64_t)rows * (SLICE - 1);
     layout l = {.of = of, .dates = d, .liquid = e->liquid, .mixed = e->penalty == 2};
     vector_rows m = {.rows = rows};
+    scored s = {0};
     VERIFY_CHECK(fegetround() == FE_DOWNWARD);
     TAKE(l.begin, (uint64_t)rows + 1);
     TAKE(l.count, rows);
     TAKE(m.trust, rows);
     TAKE(m.dividends, rows);
-    TAKE_ZEROS(m.limit, columns);
-    TAKE_ZEROS(m.sums, columns);
-    if (!e->yuma3) {
-        TAKE_ZEROS(m.totals, columns);
-    }
-    if (!e->yuma3 && e->penalty != 1) {
-        TAKE_ZEROS(m.bought, columns);
-    }
     TAKE(l.uid, entries);
     TAKE(l.weights, entries);
     TAKE(l.bonds, entries);
     if (e->liquid) {
         TAKE(l.marks, entries);
     }
+    TAKE(m.kept, entries / SLICE);
     TAKE(l.value, padded(n));
     TAKE_ZEROS(l.value_of, n);
     TAKE_ZEROS(l.bond_of, n);
     TAKE_ZEROS(l.mark_of, n);
     load(&l, path);
+    memset(shares->consensus, 0, n * sizeof *shares->consensus);
+    memset(shares->rank, 0, n * sizeof *shares->rank);
+    memset(shares->incentive, 0, n * sizeof *shares->incentive);
     int ones = 0, some = 0;
-    if (!consensus(&l, path, e, m.limit, &ones, rest)) {
+    if (!number_scored(&l, e, &s, memory)) {
         return 0;
     }
-    for (uint32_t j = 0; j < n; j++) {
-        shares->consensus[j] = (int64_t)m.limit[j].first;
-        some |= shares->consensus[j] != 0;
-        m.limit[j].second = shares->previous != NULL ? (double)shares->previous[j] : m.limit[j].first;
+    arena with_list = rest;
+    if (s.columns != 0 && (!list_scored(&l, &s, &with_list) || !consensus(&l, path, e, &s, shares->consensus, &ones, with_list))) {
+        return 0;
+    }
+    for (uint32_t c = 0; c < s.columns; c++) {
+        some |= shares->consensus[s.column[c]] != 0;
     }
     if (shares->previous != NULL) {
         some = any_nonzero(n, shares->previous);
@@ -395,10 +619,8 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
         l.marks = NULL;
         if (l.partial) {
             load(&l, path);
+            list_entries(&l, &s);
         }
-    }
-    if (e->liquid && !l.mixed) {
-        walk_weights(&l, m.limit, e->penalty);
     }
     m.begin = l.begin;
     m.count = l.count;
@@ -406,26 +628,10 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     m.weights = l.weights;
     m.bonds = l.bonds;
     m.marks = l.marks;
-    const uint32_t all = l.begin[rows];
-    TAKE_ZEROS(m.kept, all / SLICE);
-    TAKE(m.average, (uint64_t)all + ALPHAS);
-    memset(m.average + all, 0, ALPHAS * sizeof *m.average);
-
-    path->clip_rows(e, &m, ones);
-    for (uint32_t j = 0; j < n; j++) {
-        VERIFY_CHECK(m.sums[j].first >= 0 && m.sums[j].first <= 4294967296.0);
-        shares->rank[j] = (int64_t)m.sums[j].first;
-    }
-    if (yuma_incentive(n, shares->rank, shares->incentive) != YUMA_OK) {
+    if (!(are_few(&s, e, &m) ? epoch_of_few(&s, path, e, &m, ones, shares, with_list)
+                             : epoch_of_all(&l, &s, path, e, &m, ones, shares, rest))) {
         return 0;
     }
-    if (!e->yuma3 || e->liquid) {
-        path->average_rows(e, &m);
-    }
-    for (uint32_t j = 0; j < n; j++) {
-        m.sums[j].first = (double)shares->incentive[j] / 4294967296.0;
-    }
-    path->normalize_rows(e, &m);
     for (uint32_t r = 0; r < rows; r++) {
         shares->validator_trust[of->row[r]] = (int64_t)m.trust[r];
         shares->dividends[of->row[r]] = (int64_t)m.dividends[r];
