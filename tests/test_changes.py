@@ -25,12 +25,30 @@ def changed(state: yk.SubnetState) -> set[str]:
 
 # -- weights --------------------------------------------------------------------------------------------------------------
 
+
+class _Series:
+    """What is looked at of a pandas Series."""
+
+    def __init__(self, row: list[tuple[int, Any]]) -> None:
+        self.index = [uid for uid, _ in row]
+        self.values = np.array([value for _, value in row])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.values
+
+    def items(self) -> Any:
+        return zip(self.index, self.values.tolist(), strict=True)
+
+
 FORMS: dict[str, Any] = {
     "a mapping": dict,
     "pairs": list,
     "lists": lambda row: [list(pair) for pair in row],
     "a generator": iter,
     "arrays": lambda row: (np.array([uid for uid, _ in row], np.int64), np.array([value for _, value in row])),
+    "columns": lambda row: ([uid for uid, _ in row], [value for _, value in row]),
+    "keys of JSON": lambda row: {str(uid): value for uid, value in row},
+    "a Series": lambda row: _Series(row),
     "scalars": lambda row: {np.int64(uid): np.array(value)[()] for uid, value in row},
 }
 
@@ -58,6 +76,15 @@ def test_floats_are_stored_as_a_validator_sends_them(form: str) -> None:
     assert BEFORE.with_weights(2, FORMS[form]([(3, 1), (4, 0.5)])).weights.to_rows()[2][0] == (3, 65535)
 
 
+def test_two_columns_are_no_two_pairs() -> None:
+    """`weights_to_u16(..., lists=True)` is a tuple of lists, as long as two pairs where there are two weights."""
+    columns = yk.weights_to_u16({3: 0.5, 4: 1.0}, lists=True)
+    assert BEFORE.with_weights(1, columns).weights.to_rows()[1] == list(zip(*columns, strict=True))
+    assert BEFORE.with_weights(1, ([3, 4], [1, 2])).weights.to_rows()[1] == [(3, 32768), (4, 65535)]
+    assert BEFORE.with_weights(1, [[3, 4], [1, 2]]).weights.to_rows()[1] == [(3, 65535), (1, 32768)]
+    assert BEFORE.with_weights(1, ((3, 4), (1, 2))).weights.to_rows()[1] == [(3, 65535), (1, 32768)]
+
+
 def test_the_block_of_new_weights() -> None:
     assert BEFORE.with_weights(1, {3: 1}, last_update=7).last_update[1] == 7
     assert BEFORE.with_weights(1, {3: 1}).last_update[1] == BEFORE.current_block
@@ -75,8 +102,11 @@ def test_weights_refused() -> None:
     for weights, words in (
         ({N: 1}, "below n"), ({-1: 1}, "from 0 to"), ({3: -1}, "from 0 to 65535"), ({3: 65536}, "from 0 to 65535"),
         ([(3, 1), (3, 2)], "more than once"), ([(3, 0.5), (3, 0.25)], "once"), ({3: float("nan")}, "finite"),
-        ({3: True}, "boolean"), ({3: "1"}, "str"), ({"3": 1}, "str"), (None, "pairs"), (5, "pairs"), ([1, 2], "pairs"),
+        ({3: True}, "boolean"), ({3: "1"}, "str"), ({"x": 1}, "str"), ({"03": 1}, "str"), ([("3", 1)], "str"),
+        (None, "pairs"), (5, "pairs"), ([1, 2], "pairs"),
         (np.array([0, 1]), "two arrays"), ((one, two), "as many uids as values"), ((np.eye(2), np.eye(2)), "one dimension"),
+        ([0.5, 0.5], "one weight a uid goes as dict(enumerate(weights))"), (([1], [1, 2]), "as many uids as values"),
+        ({3: 1, 4: 70000}, "integers from 0 to 65535, as they are sent, or floats of any scale, got 70000"),
         ((np.ma.array([1]), one), "masked"), (BEFORE.weights, "one row"), ({3: -0.5}, "negative"),
     ):  # fmt: skip
         with pytest.raises(yk.InputError) as caught:

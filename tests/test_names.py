@@ -65,7 +65,8 @@ def test_stored_forms() -> None:
 
 
 def test_what_is_unknown_or_said_twice_is_refused() -> None:
-    refused(lambda: from_chain({**STORAGE, "kapa": 1}), "mapping", None, "kapa")
+    refused(lambda: from_chain({**STORAGE, "kapa": 1}), "mapping", None, "'kapa'", "is kappa meant?")
+    refused(lambda: from_chain({**STORAGE, "block_number": 1}), "mapping", None, "'block_number'", "leave out what is none")
     refused(lambda: from_chain({**STORAGE, 5: 1}), "mapping", None, "names as keys")
     refused(lambda: from_chain({**STORAGE, "kappa": 1}), "kappa", None, "32000", "under the name Kappa")
     refused(lambda: from_chain({**STORAGE, "alpha_low": 1}), "AlphaValues", None, "under the name alpha_low")

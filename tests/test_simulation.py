@@ -15,8 +15,10 @@ import pytest
 
 import yuma_kernel as yk
 from test_instruction_sets import subnets
+from test_types import refused
 from yuma_kernel.kernel import consecutive
 from yuma_kernel.results import STACKED
+from yuma_kernel.simulation import period
 
 CASES = [(state, h) for state, h in subnets(80) if state.n > 10][:12]
 
@@ -323,10 +325,74 @@ def test_progress(backend: str) -> None:
 def test_is_a_value() -> None:
     state, h = CASES[2]
     got = yk.simulate(state, h, epochs=3, bonds=True)
-    assert repr(got) == f"Simulation(kept=3, n={state.n})"
     assert pickle.loads(pickle.dumps(got)) == got == copy.deepcopy(got)
     with pytest.raises(ValueError, match="read-only"):
         got.incentive[0, 0] = 1
+
+
+EMISSION = 41 * 10**9
+
+
+def test_prints_when_it_ran_and_who_earns_most() -> None:
+    state, h = CASES[2]
+    block = state.current_block
+    got = yk.simulate(state, h, epochs=6, steps="tempo", every=2, emission=EMISSION)
+    last = yk.epoch(yk.simulate(state, h, epochs=5, steps="tempo").state, h, emission=EMISSION)
+    earned = repr(last).partition("; ")[2].removesuffix(")")
+    blocks = f"blocks {block + period(h)} to {block + 5 * period(h)}"
+    assert repr(got).startswith(f"Simulation(kept=3, n={state.n}, {blocks}; the last: emission=")
+    assert repr(got).endswith(f" alpha; {earned})")
+    still = repr(yk.simulate(state, h, epochs=3))
+    assert still.startswith(f"Simulation(kept=3, n={state.n}, block {block}; the last: no emission; most incentive: uid ")
+    nothing = yk.simulate(state, h, epochs=1, every=2)
+    assert repr(nothing) == f"Simulation(kept=0, n={state.n})"
+    assert nothing._repr_html_() == f"<table><caption>Simulation(kept=0, n={state.n})</caption></table>"
+
+    html = got._repr_html_()
+    assert f"<caption>3 epochs of {state.n} uids, {blocks}; the last: emission=" in html
+    most = int(np.argmax(got.emission[-1]))
+    amounts = [f"<td>{int(got.emission[k, most]) / 10**9:,.3f}</td>" for k in (0, -1)]
+    shares = [f"<td>{int(getattr(got, name)[-1, most]) / 65535:.4f}</td>" for name in ("incentive", "dividends")]
+    assert f"<tr><td>{most}</td>{''.join(amounts + shares)}" in html
+    assert "<th>emission in epoch 1, alpha</th><th>emission in epoch 5, alpha</th><th>incentive</th>" in html
+    assert html.count("<tr>") == 1 + min(10, state.n)
+    assert (f"<p>and {state.n - 10} more</p>" in html) == (state.n > 10)
+
+
+@pytest.mark.parametrize("bonds", [False, True])
+def test_as_plain_python_floats_and_a_frame(bonds: bool) -> None:
+    state, h = CASES[2]
+    got = yk.simulate(state, h, epochs=4, steps="tempo", every=2, emission=2**64 - 1, bonds=bonds)
+    whole = json.loads(json.dumps(got.to_dict()))
+    assert list(whole) == ["epochs", "blocks", *STACKED, *(["bonds"] if bonds else [])]
+    assert whole["epochs"] == [1, 3]
+    assert whole["blocks"] == [state.current_block + period(h), state.current_block + 3 * period(h)]
+    for name in STACKED:
+        assert whole[name] == getattr(got, name).tolist()
+    if got.bonds is not None:
+        assert [yk.SparseRows.from_rows(rows) for rows in whole["bonds"]] == list(got.bonds)
+    floats = got.as_floats()
+    assert list(floats) == list(STACKED)
+    assert floats["emission"].tolist() == [[rao / 10**9 for rao in row] for row in got.emission.tolist()]
+    assert floats["incentive"].tolist() == [[share / 65535 for share in row] for row in got.incentive.tolist()]
+    assert floats["active"].tolist() == got.active.tolist()
+    floats["active"][0, 0] = not floats["active"][0, 0]  # the caller's own
+    assert got.active.tolist() == whole["active"]
+
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
+    frame = got.to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["block", *STACKED]
+    assert frame.index.names == ["epoch", "uid"]
+    assert frame.index.tolist() == [(epoch, uid) for epoch in (1, 3) for uid in range(state.n)]
+    assert frame["block"].tolist() == [block for block in whole["blocks"] for _ in range(state.n)]
+    assert frame.loc[3, "emission"].tolist() == whole["emission"][1]
+    assert frame["emission"].dtype == np.uint64
+    assert got.to_frame("float").loc[3, "dividends"].tolist() == got.as_floats()["dividends"][1].tolist()
+    frame.loc[(3, 0), "emission"] = 1  # the caller's own
+    assert got.emission.tolist() == whole["emission"]
+    for wrong in ("rao", None):
+        refused(lambda wrong=wrong: got.to_frame(wrong), "units", None, "chain or float")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

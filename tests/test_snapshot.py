@@ -209,8 +209,18 @@ def test_copies_are_equal_and_frozen(snapshot: yk.Snapshot) -> None:
 def test_repr_is_one_short_line() -> None:
     text = repr(full())
     assert text.startswith("Snapshot(SubnetState(n=3")
-    assert "11 outputs" in text
-    assert len(repr(minimal(meta={"note": "x" * 100_000}))) < 400
+    assert ", profile=425, emission=18,446,744,073.710 alpha, expected=11 outputs, hotkeys, meta={" in text, text
+    long = repr(minimal(meta={"note": "x" * 100_000, "inner": {"of": [1, 2]}}))
+    assert len(long) < 400
+    assert long.endswith('expected=0 outputs, meta={"inner": {"of": [1, 2]}, "note": "' + "x" * 42 + "...)"), long
+    assert repr(minimal(meta={"netuid": 7})).endswith('no emission, expected=0 outputs, meta={"netuid": 7})')
+
+
+def test_in_a_notebook_it_is_its_state_and_what_is_known_beside() -> None:
+    snapshot = minimal(meta={"source": "<node>"})
+    html = snapshot._repr_html_()
+    assert html.startswith(snapshot.state._repr_html_())
+    assert html.endswith("no emission, expected=0 outputs, meta={&quot;source&quot;: &quot;&lt;node&gt;&quot;}</p>"), html
 
 
 @pytest.mark.parametrize(

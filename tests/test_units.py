@@ -13,6 +13,7 @@ import pytest
 import yuma_kernel as yk
 from calls import LIQUID, subnet
 from test_types import bits, refused
+from yuma_kernel.units import shown_alpha, shown_share
 
 EMISSION = 148 * 10**9
 
@@ -56,10 +57,49 @@ def test_a_float_is_refused_with_the_unit_and_what_was_meant(name: str, value: A
 def test_hints_in_amounts_and_matrices() -> None:
     refused(lambda: yk.stake_from_rao([1, 0.5]), "stake", 1, "whole number, got 0.5", "in rao: 0.5 is 500000000")
     refused(lambda: yk.stake_from_rao(np.array([1, 0.5])), "stake", 1, "in rao: 0.5 is 500000000")
-    refused(lambda: yk.total_stake_bits([1], [1], 0.18), "tao_weight", None, "of 2^64 - 1: 0.18 is 3320413933267719291")  # type: ignore[arg-type]
+    refused(lambda: yk.total_stake_bits([1], [1], 0.18), "tao_weight", None, "float 0.18: 0.18 is 3320413933267719291")  # type: ignore[arg-type]
+    refused(lambda: yk.total_stake_bits([1], [1], 1.0), "tao_weight", None, "1.0 is 18446744073709551615")  # type: ignore[arg-type]
+    refused(lambda: yk.total_stake_bits([1], [1], 2.0**61), "tao_weight", None, "give 2305843009213693952")  # type: ignore[arg-type]
     refused(lambda: yk.epoch(subnet(), LIQUID, emission=0.5), "emission", None, "in rao: 0.5 is 500000000")  # type: ignore[arg-type]
     refused(lambda: yk.SparseRows.from_rows([[(0, 0.25)]]), "value", 0, "of 65535: 0.25 is 16384")
+    refused(lambda: yk.SparseRows.from_dense([[50.5]]), "matrix", (0, 0), "of 65535: 50.5 percent are 33095")
+    dense = np.full((1, 5, 5), 0.25)
+    refused(lambda: yk.variants(subnet(), LIQUID, weights=dense), "weights", (0, 0, 0), "of 65535: 0.25 is 16384")
+    for none in (100.5, -0.5, np.nan):
+        rule = refused(lambda none=none: yk.SparseRows.from_dense([[none]]), "matrix", (0, 0)).rule  # type: ignore[misc]
+        assert "of 65535" not in rule
     assert "rao" not in refused(lambda: yk.Hyperparameters(tempo=0.5), "tempo", None, "whole number").rule  # type: ignore[arg-type]
+
+
+AMOUNTS: dict[str, Any] = {
+    "emission": lambda x: yk.epoch(subnet(), LIQUID, emission=x),
+    "emission ": lambda x: yk.simulate(subnet(), LIQUID, epochs=1, emission=x),
+    "emission  ": lambda x: yk.variants(subnet(), LIQUID, emission=x, outputs=()),
+    "stake_threshold": lambda x: yk.Hyperparameters(stake_threshold=x),
+    "rao": lambda x: subnet().with_stake(0, x),
+}
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_whole_floats_that_may_be_alpha_are_no_amounts(name: str) -> None:
+    """148.0 would be 148 rao where 148 alpha are meant; what no u64 has as alpha can only be rao."""
+    call = AMOUNTS[name]
+    for alpha in (1.0, 148.0, np.float32(148), 18446744073.0):
+        words = f"got the float {float(alpha)}: {float(alpha)} alpha are {int(alpha) * 10**9}", f"give {int(alpha)}"
+        refused(lambda alpha=alpha: call(alpha), name.strip(), None, *words)  # type: ignore[misc]
+    for rao in (0.0, 148, 18446744074.0, 148e9):
+        call(rao)
+
+
+@pytest.mark.parametrize("form", [list, np.array])
+def test_of_many_amounts_the_largest_tells(form: Any) -> None:
+    refused(lambda: yk.stake_from_rao(form([0.0, 1000.0, 2.0])), "stake", 1, "1000.0 alpha are 1000000000000")
+    refused(lambda: yk.total_stake_bits(form([6000.0]), [1], 1), "alpha_stake", 0, "in rao")
+    refused(lambda: yk.total_stake_bits([10**9], form([6000.0]), 1), "tao_stake", 0, "in rao")
+    refused(lambda: yk.simulate(subnet(), LIQUID, epochs=2, emission=form([1.0, 2.0])), "emission", 1, "2.0 alpha")
+    for rao in ([1e12, 2.0], [0.0, 0.0], [10**12, 2.0], []):
+        assert yk.stake_to_rao(yk.stake_from_rao(form(rao))).tolist() == rao
+    assert yk.stake_to_rao(yk.stake_from_rao([7, 0.0])).tolist() == [7, 0]
 
 
 def test_whole_floats_without_a_unit_are_taken_as_ever() -> None:
@@ -201,7 +241,37 @@ def test_reprs_show_what_one_looks_for_first() -> None:
     assert "no emission; most incentive: uid 3" in repr(result(0))
     empty = yk.SubnetState(yk.SparseRows.empty(1), yk.SparseRows.empty(1), [[0, 0]], [0], [0], [False], 0)
     assert "stake=0 alpha" in repr(empty)
+    assert repr(result(148)).startswith(
+        "EpochResult(n=5, validators=4, emission=0.000000145 alpha; uid 3 earns most: 0.000000055"
+    )
+    little = yk.SubnetState(
+        yk.SparseRows.empty(2), yk.SparseRows.empty(2), yk.stake_from_rao([10**6, 1]), [0] * 2, [0] * 2, [False] * 2, 0
+    )
+    assert "<td>0.001</td><td>100.0 %</td>" in little._repr_html_()
+    assert "<td>0.000000001</td><td>&lt; 0.1 %</td>" in little._repr_html_()
     assert repr(yk.epoch(empty, yk.Hyperparameters()))
+
+
+@pytest.mark.parametrize(
+    ("rao", "text"),
+    [
+        (0, "0.000"), (1, "0.000000001"), (500_000, "0.000500000"), (500_001, "0.001"), (-1, "-0.000000001"),
+        (10**9, "1.000"), (1234567890123, "1,234.568"), (2**64 - 1, "18,446,744,073.710"),
+    ],
+)  # fmt: skip
+def test_alpha_as_people_read_it_is_never_0_for_what_is_not(rao: int, text: str) -> None:
+    assert shown_alpha(rao) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        (32768, 65535, "50.0 %"), (0, 65535, "0.0 %"), (1, 65535, "< 0.1 %"), (1, 1999, "0.1 %"), (1, 2001, "< 0.1 %"),
+        (0, 0, "0.0 %"),
+    ],
+)  # fmt: skip
+def test_shares_as_people_read_them(part: int, whole: int, text: str) -> None:
+    assert shown_share(part, whole) == text
 
 
 def test_tables_in_notebooks() -> None:

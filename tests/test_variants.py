@@ -18,6 +18,7 @@ import scipy.sparse
 
 import yuma_kernel as yk
 from test_instruction_sets import subnets
+from test_types import refused
 from yuma_kernel.results import STACKED
 
 K = 13
@@ -289,7 +290,13 @@ def test_is_a_value() -> None:
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame.columns) == ["incentive", "emission"]
     assert frame.loc[(2, 5), "incentive"] == got.incentive[2, 5]
-    assert len(frame) == 3 * state.n
+    assert frame.index.names == ["variant", "uid"]
+    assert len(frame) == len(yk.variants(state, [h] * 3, outputs=[]).to_frame()) == 3 * state.n
+    floats = got.as_floats()
+    assert list(floats) == ["incentive", "emission"]
+    assert floats["emission"].tolist() == [[rao / 10**9 for rao in row] for row in got.emission.tolist()]
+    assert got.to_frame("float")["incentive"].tolist() == [share / 65535 for share in got.incentive.reshape(-1).tolist()]
+    refused(lambda: got.to_frame("rao"), "units", None, "chain or float")
 
 
 def small() -> yk.SubnetState:

@@ -101,6 +101,13 @@ def test_lists_of_python_integers(door: Door) -> None:
     assert caught.value.field == "lists"
 
 
+@both
+def test_pairs_and_columns_are_told_how_to_go(door: Door) -> None:
+    for wrong in ([(3, 1.0), (1, 2.0)], ([3, 1], [1.0, 2.0]), (np.array([3, 1]), np.array([1.0, 2.0]))):
+        with pytest.raises(yk.InputError, match=r"pairs go as dict\(pairs\), two columns as dict\(zip\(uids, weights\)\)"):
+            door(wrong)
+
+
 class Series:
     """What a pandas Series has: items by its index, in its order."""
 

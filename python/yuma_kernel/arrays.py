@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel.errors import Index, InputError, shown
-from yuma_kernel.units import MADE, UNITS, hint
+from yuma_kernel.units import MADE, UNITS, hint, not_rao
 
 MAX_UIDS: Final = 32767
 U16_MAX: Final = 2**16 - 1
@@ -83,12 +83,27 @@ def integer(name: str, value: object, low: int, high: int, index: Index = None) 
     if isinstance(value, (float, np.floating)):
         if _no_integer(np.asarray(value)).any():
             raise InputError(name, f"expected a whole number, got {value}{hint(name, value)}", index)
+        if index is None:  # of many, the largest tells
+            _rao_for_sure(name, float(value), index)
     elif not isinstance(value, (int, np.integer)) or isinstance(value, np.timedelta64):  # to NumPy a duration is an integer
         raise InputError(name, f"expected an integer, got {type(value).__name__}", index)
     exact = int(value)
     if not low <= exact <= high:
         raise InputError(name, f"expected an integer from {low} to {high}, got {shown(exact)}", index)
     return exact
+
+
+def _rao_for_sure(name: str, largest: float, index: Index) -> None:
+    """InputError for whole floats, of which this is the largest, as amounts that may be meant in alpha."""
+    why = not_rao(name, largest)
+    if why is not None:
+        raise InputError(name, why, index)
+
+
+def _largest_for_sure(name: str, values: AnyArray) -> None:
+    if values.size:
+        at = np.unravel_index(int(values.argmax()), values.shape)
+        _rao_for_sure(name, float(values[at]), _index(tuple(map(int, at))))
 
 
 def stored_integer(name: str, value: object, low: int, high: int) -> int:
@@ -99,10 +114,9 @@ def stored_integer(name: str, value: object, low: int, high: int) -> int:
     if isinstance(value, (float, np.floating)) and np.isfinite(float(value)):
         unit, value = UNITS[name], float(value)
         rule = f"expected the stored integer, {unit.name}, got the float {value}"
-        if low <= value * unit.one <= high:
-            rule += f": {value} is {unit.meant(value)}"
-        elif unit.one > 100 and 1 < value <= 100:
-            rule += f": {value} percent are {unit.meant(value / 100)}"
+        said = unit.reading(value, low, high)
+        if said is not None:
+            rule += f": {said}"
         if value == int(value) and abs(value) > 1:
             rule += f"; where it is what is stored, give {int(value)}"
         raise InputError(name, rule)
@@ -211,6 +225,8 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
             for at in items:
                 out[at] = integer(name, source[at], low, high, _index(at))
+            if any(isinstance(item, (float, np.floating)) and item for item in source.flat):
+                _largest_for_sure(name, out)
         return freeze(out)
     if dtype.kind == "b":
         if kind == "b":
@@ -246,6 +262,8 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     if bad.any():
         at = _where(bad)
         raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {shown(int(own[at]))}", at)
+    if kind == "f":
+        _largest_for_sure(name, own)
     return freeze(own.astype(dtype, order="C"))
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import MASKED, U64_MAX, U16Array, array, integer
-from yuma_kernel.errors import InputError
+from yuma_kernel.arrays import MASKED, U16_MAX, U64_MAX, U16Array, array, integer, is_number
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.stages import upscale_to_u16
 from yuma_kernel.stake import stake_from_floats, stake_from_rao
 from yuma_kernel.types import SubnetState
-from yuma_kernel.weights import weights_to_u16
+from yuma_kernel.weights import uid_of_key, weights_to_u16
 
 
 def with_weights(state: SubnetState, uid: object, weights: Any, last_update: object = None) -> SubnetState:
@@ -34,28 +34,42 @@ def _as_sent(weights: Any) -> tuple[U16Array, U16Array]:
     """The row that goes to the chain: integers of u16 as they are, in their order, floats as `weights_to_u16` makes them."""
     if isinstance(weights, SparseRows):
         raise InputError("weights", "expected one row, got SparseRows: a row of these is rows[uid]")
-    if isinstance(weights, Mapping):
-        row: Any = dict(weights)
-    elif isinstance(weights, tuple) and len(weights) == 2 and all(hasattr(part, "__array__") for part in weights):
+    if isinstance(weights, Mapping) or (hasattr(weights, "items") and hasattr(weights, "index")):  # a Series: by its index
+        row: Any = [(uid_of_key(uid), value) for uid, value in weights.items()]
+    elif isinstance(weights, tuple) and len(weights) == 2 and _are_columns(*weights):
         uids, values = (_one_column(part).tolist() for part in weights)
         if len(uids) != len(values):
             raise InputError("weights", f"expected as many uids as values, got {len(uids)} and {len(values)}")
         row = list(zip(uids, values, strict=True))
     elif hasattr(weights, "__array__"):
-        raise InputError("weights", "expected {uid: weight}, pairs (uid, weight) or two arrays, the uids and their weights")
+        raise InputError("weights", _FORMS)
     else:
         try:
             row = [(uid, value) for uid, value in weights]
         except (TypeError, ValueError):
-            raise InputError("weights", "expected {uid: weight}, pairs (uid, weight) or two arrays") from None
-    pairs = list(row.items()) if isinstance(row, dict) else row
-    if any(isinstance(value, (float, np.floating)) for _, value in pairs):
-        by_uid = {integer("weights", uid, 0, 2**16 - 1): value for uid, value in pairs}
-        if len(by_uid) != len(pairs):
+            raise InputError("weights", _FORMS) from None
+    if any(isinstance(value, (float, np.floating)) for _, value in row):
+        by_uid = {integer("weights", uid, 0, 2**16 - 1): value for uid, value in row}
+        if len(by_uid) != len(row):
             raise InputError("weights", "expected every uid once")
         return weights_to_u16(by_uid)
-    uid_column = array("weights", [uid for uid, _ in pairs], np.uint16, (None,))
-    return uid_column, array("weights", [value for _, value in pairs], np.uint16, (None,))
+    for _, value in row:
+        if is_number(value) and value > U16_MAX:
+            rule = f"expected integers from 0 to {U16_MAX}, as they are sent, or floats of any scale, got {shown(value)}"
+            raise InputError("weights", rule)
+    uid_column = array("weights", [uid for uid, _ in row], np.uint16, (None,))
+    return uid_column, array("weights", [value for _, value in row], np.uint16, (None,))
+
+
+_FORMS: Final = (
+    "expected {uid: weight}, pairs (uid, weight) or two arrays, the uids and their weights; one weight a uid goes as "
+    "dict(enumerate(weights))"
+)
+
+
+def _are_columns(uids: object, values: object) -> bool:
+    """Whether they are the uids and their weights, arrays or, as `weights_to_u16` gives them, lists; else they are pairs."""
+    return all(hasattr(part, "__array__") or type(part) is list for part in (uids, values))
 
 
 def _one_column(part: Any) -> Any:

@@ -13,7 +13,12 @@ def shown(value: object) -> str:
         text = ascii(value)
     except Exception:  # whatever a foreign `__repr__` raises: the input is wrong, and that is what there is to say
         return f"a value of type {type(value).__name__} that cannot be shown"
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return cut(text, 40)
+
+
+def cut(text: str, most: int) -> str:
+    """`text` in up to `most` characters; dots say that there is more."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class InputError(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -154,7 +155,9 @@ def _by_field(given: object) -> dict[str, tuple[str, Any]]:
         if name in UNREAD:
             continue
         if name not in NAMES:
-            raise InputError("mapping", f"no hyperparameter is called {shown(name)}, in storage, runtime API or SDKs")
+            near = difflib.get_close_matches(name, NAMES, 1)
+            way = f"is {near[0]} meant?" if near else "leave out what is none"
+            raise InputError("mapping", f"no hyperparameter is called {shown(name)}, in storage, runtime API or SDKs; {way}")
         if name == "yuma_version":
             value = integer(name, _number(value), 2, 3) == 3
         _add(fields, NAMES[name], name, value)

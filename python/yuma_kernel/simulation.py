@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from types import SimpleNamespace
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel.arrays import (
+    U16_MAX,
     U64_MAX,
     AnyArray,
     BoolArray,
@@ -31,15 +33,18 @@ from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InactiveWarning, InputError, shown
 from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult, _Outputs
 from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.stacks import Stacked
 from yuma_kernel.stake import total_stake_array
+from yuma_kernel.tables import SHOWN, Table
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state
+from yuma_kernel.units import RAO
 
 MAX_EPOCHS: Final = 2**31 - 1
 Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Simulation(_Outputs):
+class Simulation(Stacked, _Outputs):
     """What consecutive epochs stored. Of the kept epochs, K in number, each array holds a row.
 
     Attributes:
@@ -59,7 +64,51 @@ class Simulation(_Outputs):
     state: SubnetState
 
     def __repr__(self) -> str:
-        return f"Simulation(kept={len(self)}, n={self.state.n})"
+        if not len(self):
+            return f"Simulation(kept=0, n={self.state.n})"
+        return f"Simulation(kept={len(self)}, n={self.state.n}, {self._when()}; the last: {self._earned()})"
+
+    def _when(self) -> str:
+        first, last = self.blocks[[0, -1]].tolist()
+        return f"block {first}" if first == last else f"blocks {first} to {last}"
+
+    def _earned(self) -> str:
+        """How much the last kept epoch divides, and who gets most of it: what a result of it says."""
+        row = SimpleNamespace(emission=self.emission[-1], incentive=self.incentive[-1], dividends=self.dividends[-1])
+        return EpochResult._earned(cast(EpochResult, row))
+
+    def _repr_html_(self) -> str:
+        """The uids that earn most in the last kept epoch, beside what they earn in the first."""
+        if not len(self):
+            return Table({}, title=repr(self)).html()
+        weight = self.emission if self.emission[-1].any() else self.incentive.astype(np.uint64) + self.dividends
+        order = np.argsort(weight[-1], kind="stable")[::-1][:SHOWN]
+        columns: dict[str, list[Any]] = {"uid": order.tolist()}
+        for place, epoch in zip((0, -1), self.epochs[[0, -1]].tolist(), strict=True):
+            columns[f"emission in epoch {epoch}, alpha"] = [
+                f"{rao / RAO:,.3f}" for rao in self.emission[place, order].tolist()
+            ]
+        for name in ("incentive", "dividends", "validator_trust"):
+            columns[name] = [f"{stored / U16_MAX:.4f}" for stored in getattr(self, name)[-1, order].tolist()]
+        columns["permit"] = self.validator_permit[-1, order].tolist()
+        rest = self.state.n - len(order)
+        title = f"{len(self)} epochs of {self.state.n} uids, {self._when()}; the last: {self._earned()}"
+        return Table(columns, title=title, caption=f"and {rest} more" if rest else "").html()
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name, in Python's own integers and booleans, as JSON takes them: `epochs` and `blocks`, of each output of each
+        kept epoch a list by uid, and where bonds are kept of each epoch its rows of (uid, value)."""
+        whole = {name: getattr(self, name).tolist() for name in ("epochs", "blocks", *STACKED)}
+        return whole if self.bonds is None else {**whole, "bonds": [rows.to_rows() for rows in self.bonds]}
+
+    def _stacks(self) -> Mapping[str, AnyArray]:
+        return {name: getattr(self, name) for name in STACKED}
+
+    def _index(self) -> tuple[str, Iterable[int], int]:
+        return "epoch", self.epochs.tolist(), self.state.n
+
+    def _beside(self) -> dict[str, AnyArray]:
+        return {"block": self.blocks}
 
     def __len__(self) -> int:
         """The number of kept epochs."""

@@ -17,18 +17,20 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
+from html import escape
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 import numpy as np
 
 from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, array, integer
-from yuma_kernel.errors import InputError, UnsupportedProfile, shown
+from yuma_kernel.errors import InputError, UnsupportedProfile, cut, shown
 from yuma_kernel.files import write
 from yuma_kernel.profiles import MODES
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_subnet
+from yuma_kernel.units import shown_alpha
 from yuma_kernel.values import _unfrozen, _Value
 
 SCHEMA: Final = 2
@@ -123,8 +125,19 @@ class Snapshot(_Value):
         return type(self), (self.state, self.hyperparameters, self.emission, expected, meta, self.hotkeys)
 
     def __repr__(self) -> str:
-        known = 0 if self.expected is None else len(self.expected)
-        return f"Snapshot({self.state!r}, emission={self.emission}, expected={known} outputs, meta={dict(self.meta)!r:.80})"
+        return f"Snapshot({self.state!r}, {self._known()})"
+
+    def _known(self) -> str:
+        """What it has beside the state."""
+        emission = f"emission={shown_alpha(self.emission)} alpha" if self.emission else "no emission"
+        expected = 0 if self.expected is None else len(self.expected)
+        parts = [f"profile={self.hyperparameters.profile}", emission, f"expected={expected} outputs"]
+        parts += ["hotkeys"] if self.hotkeys is not None else []
+        return ", ".join([*parts, f"meta={cut(_json(self.meta), 80)}"])
+
+    def _repr_html_(self) -> str:
+        """The uids with the largest stakes, and what is known beside the state."""
+        return f"{self.state._repr_html_()}<p>{escape(self._known())}</p>"
 
 
 def _bounded(name: str, rows: SparseRows) -> SparseRows:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, integer, is_number
+from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, is_number, stored_integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.units import RAO
 
@@ -17,14 +17,14 @@ def total_stake_bits(alpha_stake: object, tao_stake: object, tao_weight: int) ->
 
     Args:
         alpha_stake, tao_stake: u64[n], rao.
-        tao_weight: u64, the proportion tao_weight / (2^64 - 1).
+        tao_weight: u64, the proportion tao_weight / (2^64 - 1); no float holds the stored one, and none is taken.
 
     Returns:
         uint64[n, 2]: the I64F64 bits of the stake in rao, low word and high word.
     """
     alpha = array("alpha_stake", alpha_stake, np.uint64, (None,))
     tao = array("tao_stake", tao_stake, np.uint64, (alpha.size,))
-    w = (integer("tao_weight", tao_weight, 0, U64_MAX) << 32) // U64_MAX
+    w = (stored_integer("tao_weight", tao_weight, 0, U64_MAX) << 32) // U64_MAX
     # alpha * 2^64 + tao * w * 2^32 in words: of tao * w, at most 2^96, the low 32 bits move up and the others are carried
     # over; w <= 2^32, so that neither product nor their sum leaves 64 bits
     weight = np.uint64(w)

@@ -161,7 +161,8 @@ class SubnetState(_Value):
         }
         title = (
             f"{self.n} uids at block {self.current_block}: {int(self.validator_permit.sum())} with a permit, "
-            f"{self.weights.uid.size} weights, {self.bonds.uid.size} bonds, owner {self.owner_uid}"
+            f"{self.weights.uid.size} weights, {self.bonds.uid.size} bonds, "
+            + ("no owner" if self.owner_uid is None else f"owner {self.owner_uid}")
         )
         return Table(columns, title=title).html(SHOWN)
 
@@ -172,8 +173,9 @@ class SubnetState(_Value):
 
         Args:
             uid: whose row.
-            weights: {uid: weight}; pairs (uid, weight); or two arrays, the uids and their weights. Integers are u16 as they
-                are sent, in their order, and stored with their zeros, scaled so that the largest is 65535
+            weights: {uid: weight}, its keys integers, or strings of them as JSON has them; a pandas Series; pairs
+                (uid, weight); or a tuple of two arrays or lists, the uids and their weights. Integers are u16 as they are
+                sent, in their order, and stored with their zeros, scaled so that the largest is 65535
                 (`stages.upscale_to_u16`). Where any is a float, all are weights of any scale and become what a validator
                 sends by `weights_to_u16`. None of them: an empty row.
             last_update: the block in which they are set; None: current_block. Under commit-reveal that of the commit.

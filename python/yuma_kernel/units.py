@@ -21,26 +21,39 @@ class Unit:
     name: str
     one: int
 
-    def meant(self, value: object) -> str | None:
-        """In words, the stored integer nearest to the float `value`; None for one that is no finite number."""
+    def reading(self, value: Any, low: int = 0, high: int | None = None) -> str | None:
+        """What the float `value` is as one of the stored integers `low` to `high` (None: `one`, and of amounts all of u64),
+        or as percent where only that is in range; None for one that is neither, and for what is no finite float."""
         if not isinstance(value, (float, np.floating)) or not np.isfinite(float(value)):
             return None
-        exact = Fraction(repr(float(value))) * self.one  # the decimal number that was written
-        low = exact.numerator // exact.denominator
-        if exact - low == Fraction(1, 2):  # the chain floors in some places and rounds in others
-            return f"{low} or {low + 1}"
-        return str(round(exact))
+        if high is None:
+            high = 2**64 - 1 if self.one == RAO else self.one
+        written = Fraction(repr(float(value)))  # the decimal number
+        if low <= written * self.one <= high:
+            return f"{value} is {_nearest(written * self.one)}"
+        if self.one > 100 and self.one != RAO and 1 < written <= 100:
+            return f"{value} percent are {_nearest(written / 100 * self.one)}"
+        return None
+
+
+def _nearest(exact: Fraction) -> str:
+    """In words, the nearest integer."""
+    low = exact.numerator // exact.denominator
+    if exact - low == Fraction(1, 2):  # the chain floors in some places and rounds in others
+        return f"{low} or {low + 1}"
+    return str(round(exact))
 
 
 PROPORTION: Final = Unit("of 65535", 65535)
+AMOUNT: Final = Unit("in rao", RAO)
 UNITS: Final[Mapping[str, Unit]] = MappingProxyType(
     {
         **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "previous_consensus", "matrix"), PROPORTION),
-        **dict.fromkeys(("value", "values"), PROPORTION),
+        **dict.fromkeys(("weights", "value", "values"), PROPORTION),
         "bonds_moving_average": Unit("in millionths", 10**6),
         "alpha_sigmoid_steepness": Unit("in hundredths", 100),
         "tao_weight": Unit("of 2^64 - 1", 2**64 - 1),
-        **dict.fromkeys(("stake", "alpha_stake", "tao_stake", "stake_threshold", "emission", "rao"), Unit("in rao", RAO)),
+        **dict.fromkeys(("stake", "alpha_stake", "tao_stake", "stake_threshold", "emission", "rao"), AMOUNT),
     }
 )
 """The unit of each field that has one, by its name."""
@@ -53,15 +66,26 @@ MADE: Final[Mapping[str, str]] = MappingProxyType({"total_stake": "total_stake_b
 def hint(name: str, value: Any) -> str:
     """What to add to the refusal of the float `value` for the field `name`: nothing where the field has no unit."""
     unit = UNITS.get(name)
-    meant = None if unit is None else unit.meant(value)
-    return "" if unit is None or meant is None else f"; the integers here are {unit.name}: {value} is {meant}"
+    said = None if unit is None else unit.reading(value)
+    return "" if unit is None or said is None else f"; the integers here are {unit.name}: {said}"
+
+
+def not_rao(name: str, largest: float) -> str | None:
+    """Why whole floats, of which this is the largest, are not taken for the amounts `name`: 1000.0 is probably meant as 1000
+    alpha. None where they are: what is beyond u64 as alpha, as 1e12 is, can only be rao."""
+    if UNITS.get(name) is not AMOUNT or not 0 < largest * RAO < 2**64:
+        return None
+    rao = int(largest)
+    return f"expected integers in rao, got the float {largest}: {largest} alpha are {rao * RAO}; where it is rao, give {rao}"
 
 
 def shown_alpha(rao: int) -> str:
-    """Rao as alpha with three digits behind the point, as people read it: 1234567890123 is 1,234.568."""
-    return f"{rao / RAO:,.3f}"
+    """Rao as alpha with three digits behind the point, as people read it: 1234567890123 is 1,234.568. What would be 0.000
+    but is not 0 has all nine."""
+    return f"{rao / RAO:,.3f}" if not rao or abs(rao) * 2 > RAO // 1000 else f"{rao / RAO:.9f}"
 
 
 def shown_share(part: int, whole: int = PROPORTION.one) -> str:
-    """A proportion as percent: 32768 of 65535 is 50.0 %."""
-    return f"{100 * part / whole:.1f} %" if whole else "0.0 %"
+    """A proportion as percent: 32768 of 65535 is 50.0 %; what would be 0.0 but is not 0 is < 0.1 %."""
+    text = f"{100 * part / whole:.1f} %" if whole else "0.0 %"
+    return "< 0.1 %" if part and text == "0.0 %" else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
+from yuma_kernel.stacks import Stacked
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state, stored_consensus
 from yuma_kernel.values import _Value
 
@@ -61,7 +61,7 @@ class _Outputs(_Value):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Variants(_Outputs):
+class Variants(Stacked, _Outputs):
     """What each of k variants stored, of the outputs that were asked for; each is an attribute too.
 
     Attributes:
@@ -106,18 +106,11 @@ class Variants(_Outputs):
         kept: dict[str, Any] = {name: np.array(rows) for name, rows in self.arrays.items()}
         return kept if self.stored_bonds is None else kept | {"bonds": list(self.stored_bonds)}
 
-    def to_frame(self) -> Any:
-        """A pandas DataFrame with a row for each variant and uid, and a column for each output that is an array.
+    def _stacks(self) -> Mapping[str, AnyArray]:
+        return self.arrays
 
-        Raises:
-            ImportError: pandas is not installed.
-        """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError as error:
-            raise ImportError("Variants.to_frame needs pandas: pip install pandas") from error
-        index = pandas.MultiIndex.from_product([range(self.count), range(self.n)], names=["variant", "uid"])
-        return pandas.DataFrame({name: rows.reshape(-1) for name, rows in self.arrays.items()}, index=index)
+    def _index(self) -> tuple[str, Iterable[int], int]:
+        return "variant", range(self.count), self.n
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = {name: np.array(rows) for name, rows in self.arrays.items()}

@@ -126,7 +126,9 @@ def _by_uid(weights: object) -> list[object]:
 
 def _number(uid: int, weight: object) -> int | float | np.floating[Any]:
     if not is_number(weight):
-        raise InputError("weights", f"expected a number, got {type(weight).__name__}", uid)
+        pairs = isinstance(weight, (tuple, list, np.ndarray))
+        way = "; pairs go as dict(pairs), two columns as dict(zip(uids, weights))" if pairs else ""
+        raise InputError("weights", f"expected a number, got {type(weight).__name__}{way}", uid)
     if isinstance(weight, (float, np.floating)) and not np.isfinite(weight):
         raise InputError("weights", f"expected a finite number, got {weight}", uid)
     if cast(float, weight) < 0:
