@@ -213,12 +213,13 @@ class _Outputs:
         self.result = ffi.new("yuma_result *")
         for name, begin in begins.items():
             setattr(self.result, name, ffi.cast(_MEMBERS[name], self.memory + begin))
-        self.ends, self.value = self.result.bonds_indptr, self.result.bonds_value
+        self.ends = self.result.bonds_indptr
+        # slices of these are bytes: a copy each
+        self.upto_uids, self.values = ffi.buffer(self.memory), ffi.buffer(self.result.bonds_value, 2 * room)
 
     def copied(self, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
         size = 2 * self.ends[self.n]
-        data = b"".join((ffi.buffer(self.memory, self.fixed + size), ffi.buffer(self.value, size)))
-        return EpochResult._unread(self.layout, data, trace)
+        return EpochResult._unread(self.layout, self.upto_uids[: self.fixed + size], self.values[:size], trace)
 
 
 _STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)
@@ -295,10 +296,11 @@ def _epoch(
             outputs.result,
             ffi.NULL if traced is None else traced.struct,
             isa,
-            desk.spread(given.workspace),
+            desk.workspace if desk.size >= given.workspace else desk.spread(given.workspace),
             desk.size,
         )
-        _check(status)
+        if status:  # YUMA_OK is 0
+            _check(status)
         return outputs.copied(None if traced is None else traced.values())
     finally:
         kept.put(desk)

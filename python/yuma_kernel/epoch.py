@@ -119,7 +119,7 @@ def load_backend(name: str | None = None) -> Backend:
     """
     if name is None:
         name = DEFAULT_BACKEND
-    if not isinstance(name, str) or name not in BACKENDS:
+    elif not isinstance(name, str) or name not in BACKENDS:
         raise InputError("backend", f"expected one of {', '.join(BACKENDS)}, got {shown(name)}")
     loaded = _loaded.get(name)
     if loaded is None:
@@ -180,8 +180,12 @@ def epoch(
         InputError: naming the argument and the rule, or what the state does not know and the epoch needs.
         UnsupportedProfile: a profile that the backend does not compute. BackendUnavailable: it cannot be loaded here.
     """
-    require_subnet(state, hyperparameters)
-    emission = integer("emission", emission, 0, U64_MAX)
+    # what nearly every call passes is seen here: of a small subnet each further call of Python is half a hundredth
+    if not isinstance(state, SubnetState) or not isinstance(hyperparameters, Hyperparameters):
+        require_subnet(state, hyperparameters)
+    if type(emission) is not int or not 0 <= emission <= U64_MAX:
+        emission = integer("emission", emission, 0, U64_MAX)
     module = load_backend(backend)
-    computable(module, state, hyperparameters)
-    return module.epoch(state, hyperparameters, emission, boolean("trace", trace))
+    if state.previous_consensus is None or hyperparameters.profile not in module.PROFILES:
+        computable(module, state, hyperparameters)
+    return module.epoch(state, hyperparameters, emission, False if trace is False else boolean("trace", trace))

@@ -15,7 +15,7 @@ from yuma_kernel.errors import InputError, shown
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import SHOWN, Table
 from yuma_kernel.units import RAO, shown_alpha, shown_share
-from yuma_kernel.values import _same, _unfrozen, _Value
+from yuma_kernel.values import _Held, _same, _unfrozen, _Value
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,8 @@ class UidResult:
 
 
 Layout: TypeAlias = "dict[str, tuple[np.dtype[Any], int, int]]"
-"""By output its dtype, its length and at which byte it begins, in memory that ends with the uids and the values of the
-bonds; under "bonds" their indptr."""
+"""By output its dtype, its length and at which byte it begins, in memory that ends with the uids of the bonds; under "bonds"
+their indptr."""
 
 
 class _Unread:
@@ -184,13 +184,12 @@ class _Unread:
         if result is None:
             return self
         name = self._name
-        layout, data = result._native
+        layout, data, values = result._native
         dtype, length, begin = layout[name]
         value: Any = np.frombuffer(data, dtype, length, begin)
         if name == "bonds":
-            size = int(value[-1])
-            stored = np.frombuffer(data, np.uint16, 2 * size, len(data) - 4 * size)
-            value = SparseRows._frozen({"indptr": value, "uid": stored[:size], "value": stored[size:]})
+            uid = np.frombuffer(data, np.uint16, offset=len(data) - len(values))
+            value = SparseRows._frozen({"indptr": value, "uid": uid, "value": np.frombuffer(values, np.uint16)})
         return _dict_of(result).setdefault(name, value)
 
 
@@ -221,10 +220,12 @@ class EpochResult(_Outputs):
             self._set(trace=MappingProxyType(frozen))
 
     @classmethod
-    def _unread(cls, layout: Layout, data: bytes, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
-        """Of outputs that stand in `data`; read when they are asked for."""
+    def _unread(
+        cls, layout: Layout, data: bytes, values: bytes, trace: Mapping[str, I64Array | SparseRows] | None
+    ) -> EpochResult:
+        """Of outputs that stand in `data`, and the values of the bonds; read when they are asked for."""
         result = object.__new__(cls)
-        object.__setattr__(result, "_native", (layout, data))
+        _hold(result, (layout, data, values))
         if trace is not None:
             object.__setattr__(result, "trace", MappingProxyType(trace))
         return result
@@ -346,6 +347,7 @@ class EpochResult(_Outputs):
 
 
 _dict_of = vars(_Outputs)["__dict__"].__get__
+_hold = vars(_Held)["_native"].__set__
 for _name in OUTPUTS:
     setattr(EpochResult, _name, _Unread(_name))
 
