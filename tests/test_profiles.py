@@ -14,6 +14,7 @@ import pytest
 
 import yuma_kernel as yk
 from yuma_kernel import stages
+from yuma_kernel.epoch import load_backend
 from yuma_kernel.profiles import MODES, NEWEST
 
 # -- which runtime has which ----------------------------------------------------------------------------------------------
@@ -175,6 +176,20 @@ def test_unknown_previous_consensus_that_is_not_read(h: yk.Hyperparameters, back
     assert not h.selects_previous_consensus
     known = subnet(previous_consensus=[1, 2, 3])
     assert yk.epoch(subnet(), h, backend=backend) == yk.epoch(known, h, backend=backend)
+
+
+def test_a_profile_that_a_backend_does_not_compute(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_backend(backend), "PROFILES", frozenset({401, 425}))
+    for state in (subnet(), subnet(previous_consensus=[])):
+        assert yk.epoch(state, rules(profile=425), backend=backend)
+        for call in (
+            lambda state: yk.epoch(state, rules(), backend=backend),
+            lambda state: yk.epoch_many([state], rules(), backend=backend),
+            lambda state: yk.simulate(state, rules(), epochs=2, backend=backend),
+        ):
+            with pytest.raises(yk.UnsupportedProfile) as caught:
+                call(state)
+            assert (caught.value.field, caught.value.rule[-17:]) == ("profile", "401, 425, got 475")
 
 
 def test_epoch_many_names_the_epoch(backend: str) -> None:

@@ -318,6 +318,15 @@ def test_the_call_refuses(backend: str) -> None:
     refused(lambda: yk.epoch(subnet, {}, backend=backend), "hyperparameters", None)  # type: ignore[arg-type]
 
 
+def test_a_status_of_the_kernel_is_no_result() -> None:
+    """Somebody has set, past all checks, what only the kernel looks at."""
+    pytest.importorskip("yuma_kernel.kernel.native")
+    rules = yk.Hyperparameters()
+    object.__setattr__(rules, "bonds_moving_average", 1_000_001)
+    with pytest.raises(RuntimeError, match="the C kernel refused its input: a scalar"):
+        yk.epoch(state(), rules, backend="c")
+
+
 # -- stake ----------------------------------------------------------------------------------------------------------------
 
 
