@@ -8,7 +8,7 @@
 
 #include "verify.h"
 
-enum { ARENA_ALIGNMENT = 16 };
+enum { ARENA_ALIGNMENT = 16, ARENA_LINE = 64 };
 
 typedef struct {
     unsigned char *at, *end;
@@ -34,6 +34,12 @@ static inline void *arena_take(arena *workspace, uint64_t count, uint64_t size) 
     unsigned char *taken = workspace->at + padding;
     workspace->at = taken + count * size;
     return taken;
+}
+
+/* What is taken next starts a line of a cache, so that no vector is on two. */
+static inline void arena_align(arena *workspace) {
+    const size_t padding = (size_t)(-(uintptr_t)workspace->at & (ARENA_LINE - 1));
+    workspace->at += arena_left(workspace) < padding ? 0 : padding;
 }
 
 /* As arena_take, filled with zero bytes. */

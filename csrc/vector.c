@@ -57,6 +57,10 @@ const vector_path *yuma_vector_path(uint32_t isa) {
     return NULL;
 }
 
+uint64_t yuma_vector_enough(int64_t total, int64_t kappa, uint32_t validators) {
+    return validators == 1 ? 1 : (uint64_t)fixed_max(1, fixed_min(kappa, total));
+}
+
 /* Section 5, the second normalization, and the tables by row. */
 static int stakes(const vector_subnet *l, vector_epoch *e, const uid_shares *active_stake, int64_t kappa, arena *memory) {
     uint32_t *scorer_stake;
@@ -90,6 +94,7 @@ static int stakes(const vector_subnet *l, vector_epoch *e, const uid_shares *act
     e->minority = e->extreme == 0 ? (uint32_t)minority : 0;
     e->absent = (uint32_t)(total - present); /* of 2^32, no score is above 0, and nothing is added up */
     e->total = (uint32_t)total;
+    e->enough = yuma_vector_enough(total, kappa, e->validators);
     e->rows = l->rows;
     e->scorer_stake = scorer_stake;
     e->scorer = scorer;
@@ -127,27 +132,94 @@ int yuma_vector_is_full(uint32_t rows, uint32_t columns, uint64_t weights, uint6
     return 8 * most >= YUMA_FULL_EIGHTHS * ((uint64_t)rows * slices_of(columns) * SLICE);
 }
 
-static void mark(const uint16_t *uid, uint32_t count, uint8_t *used) {
+/* By column the stake of who has a weight there, in fourths of its unit, rounded up so that what it is compared with may be rounded
+ * up too: 2^30 + 2^15 at most. MARKED is more, and with that added it fits. */
+#define MARKED ((uint32_t)1 << 31)
+
+static inline uint32_t fourths(uint64_t stake) {
+    return (uint32_t)((stake + 3) / 4);
+}
+
+static void mark(const uint16_t *uid, uint32_t count, uint32_t *votes) {
     for (uint32_t k = 0; k < count; k++) {
-        used[uid[k]] = 1;
+        votes[uid[k]] = MARKED;
     }
 }
 
-/* The columns where somebody has a weight or a bond. */
-static int mark_columns(vector_subnet *of, arena *memory) {
+/* How many of them were not marked. */
+static uint32_t mark_fresh(const uint16_t *uid, uint32_t count, uint32_t *votes) {
+    uint32_t fresh = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        fresh += votes[uid[k]] < MARKED;
+        votes[uid[k]] = MARKED;
+    }
+    return fresh;
+}
+
+static void vote(const uint16_t *uid, uint32_t count, uint32_t stake, uint32_t *votes) {
+    for (uint32_t k = 0; k < count; k++) {
+        votes[uid[k]] += stake;
+    }
+}
+
+/* The columns of a full layout, in of->column, and where they stand. A column has to be there where somebody has a bond, and where a
+ * bond may be bought: with a full penalty, which buys none where the consensus is 0, where the stake of who has a weight is enough
+ * for another. Dates are not looked at: they leave a column fewer weights. */
+static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
     const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
-    TAKE_ZEROS(of->used, of->n);
-    of->columns = 0;
-    for (uint32_t r = 0; r < of->rows; r++) {
-        uint32_t i = of->row[r], weight = weights->indptr[i], count = last_weight(of->state, i) - weight;
-        uint32_t bond = bonds->indptr[i], others = bonds->indptr[i + 1] - bond;
-        mark(weights->uid + weight, count, of->used);
-        if (count != others || memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *weights->uid) != 0) {
-            mark(bonds->uid + bond, others, of->used); /* who keeps his weights has his bonds where they are */
+    const int clipped = e->penalty == 1;
+    enum { COUNTED = 8 };
+    uint32_t *votes, marked = 0;
+    TAKE_ZEROS(votes, of->n);
+    TAKE(of->place, of->n);
+    TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
+    for (uint32_t r = 0, s = 0; r < of->rows; r++) {
+        const uint32_t i = of->row[r], weight = weights->indptr[i], count = last_weight(of->state, i) - weight;
+        const uint32_t bond = bonds->indptr[i], others = bonds->indptr[i + 1] - bond;
+        const uint32_t stake = s < e->scorers && e->scorer[s] == r ? e->scorer_stake[s++] : 0;
+        if (r < COUNTED) { /* a few rows of a scattered subnet have more columns than there may be */
+            marked += mark_fresh(bonds->uid + bond, others, votes);
+            if (!yuma_vector_is_full(of->rows, marked, of->weights, of->bonds, e->liquid)) {
+                *full = 0;
+                return 1;
+            }
+        } else {
+            mark(bonds->uid + bond, others, votes);
+        }
+        if (count == others && memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *weights->uid) == 0) {
+            continue; /* who keeps his weights has his bonds where they are */
+        }
+        if (clipped) {
+            vote(weights->uid + weight, count, fourths(stake), votes);
+        } else {
+            mark(weights->uid + weight, count, votes);
         }
     }
+    const uint32_t enough = fourths(e->enough);
+    const uint16_t none = no_place(of->n);
+    of->columns = 0;
+    for (uint32_t j = 0; j < of->n; j++) { /* without a branch, which could not be predicted */
+        const int here = votes[j] >= enough;
+        of->place[j] = here ? (uint16_t)of->columns : none;
+        of->column[of->columns] = (uint16_t)j;
+        of->columns += (uint32_t)here;
+    }
+    for (uint32_t p = of->columns; p < slices_of(of->columns) * SLICE; p++) {
+        of->column[p] = 0;
+    }
+    *full = yuma_vector_is_full(of->rows, of->columns, of->weights, of->bonds, e->liquid);
+    return 1;
+}
+
+static int every_column(vector_subnet *of, arena *memory) {
+    of->columns = of->n;
+    TAKE(of->place, of->n);
+    TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
     for (uint32_t j = 0; j < of->n; j++) {
-        of->columns += of->used[j];
+        of->place[j] = of->column[j] = (uint16_t)j;
+    }
+    for (uint32_t p = of->n; p < slices_of(of->n) * SLICE; p++) {
+        of->column[p] = 0;
     }
     return 1;
 }
@@ -164,8 +236,8 @@ static int all_ascending(const vector_subnet *of) {
     return 1;
 }
 
-/* Rows, columns and entries, and the layout for them. */
-static int choose(vector_subnet *of, int liquid, int *full, arena *memory) {
+/* Who has weights that count, or bonds, and how many these are. 0 where nobody has. */
+static int find_rows(vector_subnet *of, arena *memory) {
     const yuma_state *state = of->state;
     TAKE(of->row, of->n);
     for (uint32_t i = 0; i < of->n; i++) {
@@ -176,17 +248,21 @@ static int choose(vector_subnet *of, int liquid, int *full, arena *memory) {
         }
     }
     of->bonds = state->bonds.indptr[of->n];
-    of->columns = of->n;
-    /* so many weights that there is no need to count */
-    *full = 2 * of->weights >= (uint64_t)of->rows * of->n && yuma_vector_is_full(of->rows, of->n, of->weights, 0, liquid);
-    if (!*full && of->rows != 0) {
-        if (!mark_columns(of, memory)) {
+    return of->rows != 0;
+}
+
+/* The layout, and the columns of a full one. */
+static int choose(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
+    if (8 * of->weights >= 7 * (uint64_t)of->rows * of->n && yuma_vector_is_full(of->rows, of->n, of->weights, 0, e->liquid)) {
+        *full = 1; /* no need to look for columns without */
+        if (!every_column(of, memory)) {
             return 0;
         }
-        *full = yuma_vector_is_full(of->rows, of->columns, of->weights, of->bonds, liquid);
+    } else if (!find_columns(of, e, full, memory)) {
+        return 0;
     }
-    *full = *full && !(liquid && !all_ascending(of));
-    return of->rows != 0 && of->columns != 0;
+    *full = *full && !(e->liquid && !all_ascending(of));
+    return 1;
 }
 
 /* The end of section 7: of Yuma 3 by the stake of the row, then divided by their sum. */
@@ -213,12 +289,12 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     vector_epoch e = {.yuma3 = h->yuma3 != 0, .liquid = h->yuma3 && h->liquid_alpha};
     int full;
     *done = 0;
-    if ((e.liquid && !yuma_vector_liquid(&e, rules, h)) || !choose(&of, e.liquid, &full, &memory) ||
-        !stakes(&of, &e, shares->active_stake, fixed_ratio16(h->kappa), &memory)) {
+    const int64_t beta = fixed_ratio16(h->bonds_penalty), alpha = yuma_bonds_alpha(h->bonds_moving_average);
+    e.penalty = beta == 0 ? 0 : beta == YUMA_ONE ? 1 : 2;
+    if ((e.liquid && !yuma_vector_liquid(&e, rules, h)) || !find_rows(&of, &memory) ||
+        !stakes(&of, &e, shares->active_stake, fixed_ratio16(h->kappa), &memory) || !choose(&of, &e, &full, &memory)) {
         return YUMA_OK;
     }
-    int64_t beta = fixed_ratio16(h->bonds_penalty), alpha = yuma_bonds_alpha(h->bonds_moving_average);
-    e.penalty = beta == 0 ? 0 : beta == YUMA_ONE ? 1 : 2;
     e.beta = (double)beta / 4294967296.0;
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;

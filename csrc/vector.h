@@ -76,15 +76,16 @@ typedef struct {
     uint32_t rows;
     /* section 5, of the second normalization */
     uint32_t validators;         /* with a stake, whether or not they have a row here */
-    const uint16_t *scorer;      /* [scorers]: the rows of those that have */
+    const uint16_t *scorer;      /* [scorers]: the rows of those that have; of a full layout the first */
     uint32_t scorers;
     const uint32_t *scorer_stake; /* [scorers], theirs; of a lone one any number above 0 */
     uint32_t absent;             /* the stake of validators without a row here */
     uint32_t total;              /* of all validators, modulo 2^32 */
     uint32_t minority;           /* where `extreme` is 0 */
+    uint64_t enough;             /* of stake on scores above 0: with less a column's consensus is 0, with as much it is not */
     int extreme;                 /* -1: the minority is negative, every column's lowest score; 1: no stake passes it, the highest */
     /* sections 6 and 7 */
-    const double *stake;         /* [rows], active stake / 2^32 */
+    const double *stake;         /* [rows], active stake / 2^32, in the order of the slots in a full layout */
     uint64_t *trust;             /* [rows][ACCUMULATORS], of a full layout; of a row, their sum's low 52 bits */
     uint64_t *dividends;         /* the same */
     int yuma3, liquid, penalty;  /* penalty: 0 none, 1 full, 2 between */
@@ -118,6 +119,8 @@ typedef struct {
     int (*rounds_downward)(void);
     /* Section 4: weights[s * stride + lane] = values[s * SLICE + lane] / their sum, which is below 2^31. */
     void (*normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride);
+    /* The same of a row of which some columns are not here: sum is that of all its values. */
+    void (*divide)(uint32_t slices, const uint16_t *values, uint32_t sum, uint32_t *weights, size_t stride);
     /* Of a full layout. Section 5, of one slice or of TOGETHER side by side. */
     void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus);
     /* Section 6: adds to trust; rank. */
@@ -176,6 +179,11 @@ typedef struct {
     const int64_t *previous; /* what liquid alpha measures against where it is not the current consensus, else null */
     int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
 } vector_shares;
+
+/* `enough` of an epoch. The stake of the scores of 0 is what the others leave of the total: the consensus is 0 where that is above the
+ * minority, total - kappa, and above 0, as else nobody scores 0; and where it is all. Of a lone validator, whose score alone counts,
+ * any. */
+uint64_t yuma_vector_enough(int64_t total, int64_t kappa, uint32_t validators);
 
 /* Whether a subnet stands in a full layout, by its counts: of the uids that have weights that count or bonds, of the columns where
  * somebody has one or the other, and of those entries. A slot of a full layout costs three eighths of an entry of a sparse one or

@@ -165,15 +165,11 @@ INLINE void medians(const vector_epoch *e, const ballot *of, uint32_t slices, ui
     }
 }
 
-/* Of a full layout. The scratch has room for the scores of the slices. */
+/* Of a full layout. */
 static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus) {
-    uint32_t *score = e->scratch;
     ballot of[TOGETHER];
-    for (uint32_t t = 0; t < slices; t++, score += s->depth * (size_t)SLICE) {
-        of[t] = (ballot){e->scorers, {e->scorers == s->depth ? s[t].weights : score}, {e->scorer_stake}};
-        for (uint32_t k = 0; k < e->scorers && e->scorers != s->depth; k++) {
-            memcpy(score + k * (size_t)SLICE, s[t].weights + e->scorer[k] * (size_t)SLICE, SLICE * sizeof *score);
-        }
+    for (uint32_t t = 0; t < slices; t++) {
+        of[t] = (ballot){e->scorers, {s[t].weights}, {e->scorer_stake}};
     }
     medians(e, of, slices, consensus, 0);
 }

@@ -4,43 +4,69 @@
 
 #include "vector_layouts.h"
 
-enum { NOWHERE = UINT16_MAX };
-
 typedef struct {
     const vector_subnet *of;
     uint32_t rows, columns, slices;
-    uint16_t *place;   /* [n], where a column stands; NOWHERE */
-    uint16_t *column;  /* [slices * SLICE], what column stands there, ascending. 0 after the last */
+    const uint16_t *place, *column; /* of the subnet's */
+    uint16_t *depth; /* [rows]: the slots of a row. Those of the scorers are the first, so that a median has them beside each other */
     /* From a slice of weights to the next, and from a row of the others, in slices. Odd: at powers of 2 they share sets of a cache */
     uint32_t pitch, row_pitch;
     uint32_t *weights; /* [slices][pitch][SLICE]: a slice is looked at many times over */
     uint16_t *bonds, *present; /* [rows][row_pitch][SLICE], as they come and go */
     uint16_t *kept;            /* [rows][row_pitch] */
+    uint16_t *outdated;        /* the places of bonds that the cutoff takes out */
+    uint32_t outdated_count;
 } layout;
 
+/* The slots of the rows, scorers first; e's tables by row are in this order then. */
+static int order_rows(layout *l, vector_epoch *e, arena *memory) {
+    uint16_t *scorer;
+    double *stake;
+    TAKE(l->depth, l->rows);
+    TAKE(scorer, e->scorers);
+    TAKE(stake, l->rows);
+    for (uint32_t r = 0, s = 0; r < l->rows; r++) {
+        const int scores = s < e->scorers && e->scorer[s] == r;
+        const uint32_t depth = scores ? s : e->scorers + r - s;
+        l->depth[r] = (uint16_t)depth;
+        stake[depth] = e->stake[r];
+        s += (uint32_t)scores;
+    }
+    for (uint32_t s = 0; s < e->scorers; s++) {
+        scorer[s] = (uint16_t)s;
+    }
+    e->scorer = scorer;
+    e->stake = stake;
+    return 1;
+}
+
 /* What stands where, and the memory for it. */
-static int plan(layout *l, int liquid, arena *memory) {
+static int plan(layout *l, vector_epoch *e, const vector_dates *d, arena *memory) {
     const vector_subnet *of = l->of;
     l->rows = of->rows;
     l->columns = of->columns;
     l->slices = slices_of(l->columns);
+    l->place = of->place;
+    l->column = of->column;
     l->pitch = l->rows | 1;
     l->row_pitch = l->slices | 1;
-    TAKE(l->place, of->n);
-    TAKE_ZEROS(l->column, (uint64_t)l->slices * SLICE);
-    for (uint32_t j = 0, at = 0; j < of->n; j++) {
-        int here = of->used == NULL || of->used[j];
-        l->place[j] = here ? (uint16_t)at : NOWHERE;
-        if (here) {
-            l->column[at++] = (uint16_t)j;
-        }
+    if (!order_rows(l, e, memory)) {
+        return 0;
     }
     const uint64_t places = (uint64_t)l->rows * l->row_pitch;
+    arena_align(memory);
     TAKE(l->weights, (uint64_t)l->slices * l->pitch * SLICE);
+    arena_align(memory);
     TAKE(l->bonds, places * SLICE);
     TAKE_ZEROS(l->kept, places);
-    if (liquid) {
+    if (e->liquid) {
+        arena_align(memory);
         TAKE(l->present, places * SLICE);
+    }
+    TAKE(l->outdated, l->columns);
+    for (uint32_t p = 0; d->cutoff <= d->latest && p < l->columns; p++) {
+        l->outdated[l->outdated_count] = (uint16_t)p;
+        l->outdated_count += d->cutoff <= d->registered[l->column[p]];
     }
     return 1;
 }
@@ -57,23 +83,23 @@ static vector_slice slice_of(const layout *l, uint32_t s) {
     };
 }
 
-/* Whether `count` uids are those of the columns from a place on, as they are in a full row, or in a part of one. */
+/* Whether `count` uids, two at least, are those of the columns from a place on, as they are in a full row, or in a part of one. */
 static int in_places(const layout *l, const uint16_t *uid, size_t count, size_t place) {
-    return count <= l->columns - place && memcmp(uid, l->column + place, count * sizeof *uid) == 0;
+    return l->place[uid[count - 1]] - place == count - 1 && memcmp(uid, l->column + place, count * sizeof *uid) == 0;
 }
 
-/* Puts a row of the full layout by place: at once, or sixteen at a time, where its places follow each other. */
-static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begin, uint32_t end, uint16_t *restrict values) {
-    const uint16_t *restrict uid = rows->uid + begin, *restrict value = rows->value + begin, *restrict place = l->place;
-    size_t count = end - begin, k = 0;
-    if (count != 0 && in_places(l, uid, count, place[uid[0]])) {
+/* Puts a row by place: at once, or sixteen at a time, where its places follow each other. What has no place is put after them. */
+static void put_row(const layout *l, const uint16_t *restrict uid, const uint16_t *restrict value, size_t count,
+                    uint16_t *restrict values) {
+    const uint16_t *restrict place = l->place;
+    size_t k = 0;
+    if (count > 1 && in_places(l, uid, count, place[uid[0]])) {
         memcpy(values + place[uid[0]], value, count * sizeof *value);
         return;
     }
     for (; count - k >= SLICE; k += SLICE) {
-        size_t at = place[uid[k]];
-        if (place[uid[k + SLICE - 1]] - at == SLICE - 1 && in_places(l, uid + k, SLICE, at)) {
-            memcpy(values + at, value + k, SLICE * sizeof *value);
+        if (in_places(l, uid + k, SLICE, place[uid[k]])) {
+            memcpy(values + place[uid[k]], value + k, SLICE * sizeof *value);
         } else {
             for (size_t m = k; m < k + SLICE; m++) {
                 values[place[uid[m]]] = value[m];
@@ -85,43 +111,54 @@ static void put_row(const layout *l, const yuma_stored_rows *rows, uint32_t begi
     }
 }
 
-/* values: room for a row by place. */
-static void load_row(const layout *l, const vector_path *path, const vector_dates *d, uint32_t r, uint16_t *values) {
-    const yuma_state *state = l->of->state;
-    const uint32_t i = l->of->row[r], end = last_weight(state, i);
-    const size_t places = (size_t)l->slices * SLICE, row = r * (size_t)l->row_pitch * SLICE;
-    uint16_t *marks = l->present == NULL ? NULL : l->present + row, *bonds = l->bonds + row;
-    memset(values, 0, places * sizeof *values);
-    put_row(l, &state->weights, state->weights.indptr[i], end, values);
-    if (marks != NULL) {
-        memset(marks, 0, places * sizeof *marks);
-        for (uint32_t k = state->weights.indptr[i]; k < end; k++) {
-            marks[l->place[state->weights.uid[k]]] = UINT16_MAX;
-        }
-    }
-    int none;
-    uint64_t limit = limit_of(d, state->last_update[i], i, &none);
-    if (none || limit < d->latest) {
-        for (uint32_t p = 0; p < l->columns; p++) {
-            uint16_t stays = none || d->registered[l->column[p]] > limit ? 0 : UINT16_MAX;
-            values[p] = (uint16_t)(values[p] & stays);
-            if (marks != NULL) {
-                marks[p] = (uint16_t)(marks[p] & stays);
-            }
-        }
-    }
-    if ((int32_t)i != state->owner_uid && l->place[i] != NOWHERE) {
-        values[l->place[i]] = 0;
-        if (marks != NULL) {
-            marks[l->place[i]] = 0;
-        }
-    }
-    path->normalize(l->slices, values, l->weights + (size_t)r * SLICE, (size_t)l->pitch * SLICE);
+/* Room for a row. */
+typedef struct {
+    uint16_t *counted;         /* [n], by entry: the weights that dates do not take out */
+    uint16_t *values, *marks;  /* [no_place(n) + 1], by place */
+} row_memory;
 
-    memset(bonds, 0, places * sizeof *bonds);
-    put_row(l, &state->bonds, state->bonds.indptr[i], state->bonds.indptr[i + 1], bonds);
-    for (uint32_t p = 0; d->cutoff <= d->latest && p < l->columns; p++) {
-        bonds[p] = d->cutoff <= d->registered[l->column[p]] ? 0 : bonds[p];
+/* Section 4, of row r. */
+static void load_weights(const layout *l, const vector_path *path, const vector_dates *d, uint32_t r, const row_memory *memory) {
+    const yuma_state *state = l->of->state;
+    const uint32_t i = l->of->row[r], depth = l->depth[r], begin = state->weights.indptr[i], count = last_weight(state, i) - begin;
+    const size_t places = (size_t)l->slices * SLICE;
+    const uint16_t *uid = state->weights.uid + begin, *value = state->weights.value + begin;
+    const uint16_t own = (int32_t)i == state->owner_uid ? UINT16_MAX : (uint16_t)i; /* not counted */
+    int none;
+    const uint64_t limit = limit_of(d, state->last_update[i], i, &none);
+    const int dated = none || limit < d->latest;
+    for (uint32_t k = 0; dated && k < count; k++) {
+        memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : value[k];
+    }
+    value = dated ? memory->counted : value;
+    uint32_t sum = 0; /* at most 65535 * 32767 */
+    for (uint32_t k = 0; k < count; k++) {
+        sum += (uint16_t)(value[k] & (uid[k] == own ? 0 : UINT16_MAX));
+    }
+    memset(memory->values, 0, places * sizeof *memory->values);
+    put_row(l, uid, value, count, memory->values);
+    if (own != UINT16_MAX) {
+        memory->values[l->place[own]] = 0; /* also what was there of another row */
+    }
+    path->divide(l->slices, memory->values, sum, l->weights + depth * (size_t)SLICE, (size_t)l->pitch * SLICE);
+    if (l->present != NULL) {
+        memset(memory->marks, 0, places * sizeof *memory->marks);
+        for (uint32_t k = 0; k < count; k++) {
+            const int out = uid[k] == own || (dated && (none || d->registered[uid[k]] > limit));
+            memory->marks[l->place[uid[k]]] = out ? 0 : UINT16_MAX;
+        }
+        memcpy(l->present + depth * (size_t)l->row_pitch * SLICE, memory->marks, places * sizeof *memory->marks);
+    }
+}
+
+static void load_bonds(const layout *l, uint32_t r) {
+    const yuma_stored_rows *stored = &l->of->state->bonds;
+    const uint32_t i = l->of->row[r], begin = stored->indptr[i];
+    uint16_t *bonds = l->bonds + l->depth[r] * (size_t)l->row_pitch * SLICE;
+    memset(bonds, 0, (size_t)l->slices * SLICE * sizeof *bonds);
+    put_row(l, stored->uid + begin, stored->value + begin, stored->indptr[i + 1] - begin, bonds);
+    for (uint32_t k = 0; k < l->outdated_count; k++) {
+        bonds[l->outdated[k]] = 0;
     }
 }
 
@@ -140,14 +177,18 @@ static void prefetch_row(const yuma_stored_rows *rows, uint32_t i) {
 
 static int load(const layout *l, const vector_path *path, const vector_dates *d, arena rest) {
     arena *memory = &rest; /* given back */
-    uint16_t *values;
-    TAKE(values, (uint64_t)l->slices * SLICE);
+    row_memory row;
+    TAKE(row.counted, l->of->n);
+    arena_align(memory);
+    TAKE(row.values, (uint64_t)no_place(l->of->n) + 1);
+    TAKE(row.marks, (uint64_t)no_place(l->of->n) + 1);
     for (uint32_t r = 0; r < l->rows; r++) {
         if (r + 1 < l->rows) {
             prefetch_row(&l->of->state->weights, l->of->row[r + 1]);
             prefetch_row(&l->of->state->bonds, l->of->row[r + 1]);
         }
-        load_row(l, path, d, r, values);
+        load_weights(l, path, d, r, &row);
+        load_bonds(l, r);
     }
     return 1;
 }
@@ -165,20 +206,22 @@ static int64_t accumulated(const uint64_t *table, uint32_t r) {
 /* Columns are ascending. */
 static vector_row row_of(const void *of, uint32_t r) {
     const layout *l = of;
-    const size_t at = (size_t)r * l->row_pitch;
+    const size_t at = (size_t)l->depth[r] * l->row_pitch;
     return (vector_row){l->slices, l->column, l->bonds + at * SLICE, l->kept + at};
 }
 
-int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
+int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *given, const vector_dates *d,
                      const vector_shares *shares, yuma_result *result, arena rest) {
     layout full = {.of = of}, *l = &full;
+    vector_epoch ordered = *given, *e = &ordered; /* its tables by row are those of the caller */
     arena *memory = &rest;
     double *consensus, *selected, *rank, *incentive; /* by place */
     VERIFY_CHECK(fegetround() == FE_DOWNWARD);
-    if (!plan(l, e->liquid, memory)) {
+    if (!plan(l, e, d, memory)) {
         return 0;
     }
     uint64_t places = (uint64_t)l->slices * SLICE;
+    arena_align(memory);
     TAKE(consensus, places);
     selected = consensus;
     if (e->liquid && shares->previous != NULL) {
@@ -189,8 +232,10 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
     if (!load(l, path, d, *memory)) {
         return 0;
     }
+    arena_align(memory);
     TAKE_ZEROS(e->trust, (uint64_t)ACCUMULATORS * l->rows);
     TAKE_ZEROS(e->dividends, (uint64_t)ACCUMULATORS * l->rows);
+    arena_align(memory);
     e->scratch = arena_take(memory, l->rows + (uint64_t)(SCRATCH_REST / SCRATCH), SCRATCH);
     if (e->scratch == NULL) {
         return 0;
@@ -249,8 +294,8 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
         path->bonds(e, &slice, consensus + at, selected + at, incentive + at, rank + at);
     }
     for (uint32_t r = 0; r < l->rows; r++) {
-        shares->validator_trust[of->row[r]] = accumulated(e->trust, r);
-        shares->dividends[of->row[r]] = accumulated(e->dividends, r);
+        shares->validator_trust[of->row[r]] = accumulated(e->trust, l->depth[r]);
+        shares->dividends[of->row[r]] = accumulated(e->dividends, l->depth[r]);
     }
     store_rows(path, of, row_of, l, result);
     return 1;

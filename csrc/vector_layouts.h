@@ -11,7 +11,8 @@ typedef struct {
     const yuma_state *state;
     uint32_t n, rows, columns;
     uint16_t *row;   /* [rows], ascending: the uids that have weights that count, or bonds */
-    uint8_t *used;   /* [n]: whether somebody has a weight or a bond in a column, which `columns` have; null where that is not counted */
+    uint16_t *column; /* [slices_of(columns) * SLICE], those of a full layout, ascending; 0 after the last */
+    uint16_t *place;  /* [n], where they stand; no_place(n) of the others */
     uint64_t weights, bonds;
 } vector_subnet;
 
@@ -40,6 +41,11 @@ static inline uint64_t limit_of(const vector_dates *d, uint64_t last_update, uin
 
 static inline uint32_t slices_of(uint32_t columns) {
     return (columns + SLICE - 1) / SLICE;
+}
+
+/* After all places. */
+static inline uint16_t no_place(uint32_t n) {
+    return (uint16_t)(slices_of(n) * SLICE);
 }
 
 #define TAKE(pointer, count)                                            \

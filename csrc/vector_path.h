@@ -43,7 +43,7 @@ static int PATH(rounds_downward)(void) {
 }
 
 const vector_path PATH(path) = {
-    ISA,          PATH(rounds_downward),  PATH(normalize), PATH(consensus), PATH(clip),         PATH(bonds),
-    PATH(alphas), PATH(packed_consensus), PATH(decay),     PATH(clip_rows), PATH(average_rows), PATH(normalize_rows),
-    PATH(pack),
+    ISA,         PATH(rounds_downward), PATH(normalize),        PATH(divide), PATH(consensus), PATH(clip),
+    PATH(bonds), PATH(alphas),          PATH(packed_consensus), PATH(decay),  PATH(clip_rows), PATH(average_rows),
+    PATH(normalize_rows), PATH(pack),
 };

@@ -14,11 +14,7 @@ INLINE void divide_row(uint32_t slices, const uint16_t *values, uint32_t *weight
     }
 }
 
-static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride) {
-    uint32_t sum = 0; /* at most 65535 * 32767 */
-    for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
-        sum += values[k];
-    }
+static void PATH(divide)(uint32_t slices, const uint16_t *values, uint32_t sum, uint32_t *weights, size_t stride) {
     factor share = stored_share(splat(sum));
     VERIFY_CHECK(sum <= (uint32_t)65535 * YUMA_MAX_UIDS);
     if (sum > UINT16_MAX) { /* no weight is ONE, which one alone in its row is */
@@ -29,4 +25,12 @@ static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *w
     for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
         VERIFY_CHECK(weights[k / SLICE * stride + k % SLICE] == fixed_min(fixed_div(values[k], sum), SCORE_ONE));
     }
+}
+
+static void PATH(normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride) {
+    uint32_t sum = 0; /* at most 65535 * 32767 */
+    for (size_t k = 0; k < slices * (size_t)SLICE; k++) {
+        sum += values[k];
+    }
+    PATH(divide)(slices, values, sum, weights, stride);
 }

@@ -1012,7 +1012,7 @@ static void check_medians(const vector_path *path, const electorate *of, int64_t
         total += of->stake[r];
         e.validators += of->stake[r] != 0;
         if (r < VOTERS && of->stake[r] != 0) {
-            scorer[e.scorers] = r;
+            scorer[e.scorers] = packed ? r : (uint16_t)e.scorers;
             scorer_stake[e.scorers++] = of->stake[r];
         }
     }
@@ -1030,11 +1030,14 @@ static void check_medians(const vector_path *path, const electorate *of, int64_t
             slice[t] = (vector_slice){.depth = VOTERS, .weights = weights[t]};
         }
         for (uint32_t c = 0; c < slices * SLICE; c++) {
-            uint32_t code = s * SLICE + c, lane = c % SLICE, filled = 0;
+            uint32_t code = s * SLICE + c, lane = c % SLICE, filled = 0, scorers = 0;
+            uint64_t above_0 = 0;
             for (uint16_t r = 0; r < VOTERS; r++, code /= SCORES_OF_TEST) {
                 scores[c][r] = score_of[code % SCORES_OF_TEST];
-                if (!packed) {
-                    weights[c / SLICE][r * SLICE + lane] = scores[c][r];
+                above_0 += scores[c][r] != 0 ? of->stake[r] : 0;
+                if (!packed) { /* those with a stake first */
+                    uint32_t depth_of = of->stake[r] != 0 ? scorers++ : e.scorers + r - scorers;
+                    weights[c / SLICE][depth_of * SLICE + lane] = scores[c][r];
                 } else if (scores[c][r] != 0 && of->stake[r] != 0) {
                     stake[filled * SLICE + lane] = of->stake[r];
                     weights[0][filled++ * SLICE + lane] = scores[c][r];
@@ -1042,6 +1045,8 @@ static void check_medians(const vector_path *path, const electorate *of, int64_t
             }
             depth = filled > depth ? filled : depth;
             scores[c][VOTERS] = 0;
+            CHECK((above_0 >= yuma_vector_enough(total, total - minority, e.validators)) ==
+                  (defined_median(scores[c], of->stake, VOTERS + 1, minority) != 0));
         }
         if (packed) {
             path->packed_consensus(&e, depth, weights[0], stake, found);
