@@ -67,17 +67,19 @@ static inline uint16_t no_place(uint32_t n) {
 /* Section 8, of bonds that stand by row: those of row r are row_of(layout, r). */
 static inline void store_rows(const vector_path *path, const vector_subnet *of, vector_row (*row_of)(const void *, uint32_t),
                               const void *layout, yuma_result *result) {
-    uint32_t kept = 0, room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n];
-    result->bonds_indptr[0] = 0;
-    for (uint32_t i = 0, r = 0; i < of->n; i++) {
-        int here = r < of->rows && of->row[r] == i;
-        if (here && result->validator_permit[i]) {
+    uint32_t kept = 0, room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n], i = 0;
+    for (uint32_t r = 0; r < of->rows; r++) {
+        for (; i <= of->row[r]; i++) {
+            result->bonds_indptr[i] = kept;
+        }
+        if (result->validator_permit[of->row[r]]) {
             const vector_row row = row_of(layout, r);
             kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
             VERIFY_CHECK(kept <= room);
         }
-        r += here ? 1 : 0;
-        result->bonds_indptr[i + 1] = kept;
+    }
+    for (; i <= of->n; i++) {
+        result->bonds_indptr[i] = kept;
     }
 }
 

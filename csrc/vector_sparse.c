@@ -43,13 +43,13 @@ static void copy(uint16_t *to, const uint16_t *from, uint32_t count) {
     }
 }
 
-/* Both rows have the same columns, or one is empty; else 0. */
-static int join_equal(const stored_row *row, joined *to) {
-    int same = row->weights == row->bonds &&
-               (row->weights == 0 || memcmp(row->weight_uid, row->bond_uid, row->weights * sizeof *row->weight_uid) == 0);
-    if (!same && row->weights != 0 && row->bonds != 0) {
-        return 0;
-    }
+static int same_columns(const stored_row *row) {
+    return row->weights == row->bonds &&
+           (row->weights == 0 || memcmp(row->weight_uid, row->bond_uid, row->weights * sizeof *row->weight_uid) == 0);
+}
+
+/* Both have the same columns, or one is empty. */
+static void join_equal(const stored_row *row, joined *to) {
     const uint32_t count = to->count = row->weights != 0 ? row->weights : row->bonds;
     copy(to->uid, row->weights != 0 ? row->weight_uid : row->bond_uid, count);
     copy(to->value, row->weight, row->weights);
@@ -57,7 +57,6 @@ static int join_equal(const stored_row *row, joined *to) {
     copy(to->bond, row->bond, row->bonds);
     fill(to->bond, row->bonds != 0 ? 0 : count, 0);
     fill(to->mark, count, row->weights != 0 ? MARK_WEIGHT : 0);
-    return 1;
 }
 
 /* Both ascend. */
@@ -154,9 +153,12 @@ static void join_as_weights(layout *l, const stored_row *row, joined *to) {
 }
 
 static void join(layout *l, const stored_row *row, joined *to) {
-    if (!ascending(row->weight_uid, row->weights) || !ascending(row->bond_uid, row->bonds)) {
+    const int same = same_columns(row);
+    if (!ascending(row->weight_uid, row->weights) || (!same && !ascending(row->bond_uid, row->bonds))) {
         l->liquid && !l->mixed ? join_as_weights(l, row, to) : join_sorted(l, row, to);
-    } else if (!join_equal(row, to)) {
+    } else if (same || row->weights == 0 || row->bonds == 0) {
+        join_equal(row, to);
+    } else {
         join_ascending(row, to);
     }
 }
@@ -174,14 +176,19 @@ static void mask_weights(const vector_subnet *of, const vector_dates *d, uint32_
             }
         }
     }
-    if ((int32_t)i == of->state->owner_uid) {
+    const int16_t self = (int16_t)i; /* 16 bits wide all through, as compilers vectorize it; uids have 15 */
+    int16_t own = 0;
+    for (uint32_t k = 0; k < row->count; k++) {
+        own = (int16_t)(own | ((int16_t)row->uid[k] == self ? -1 : 0));
+    }
+    if (own == 0 || (int32_t)i == of->state->owner_uid) {
         return;
     }
     for (uint32_t k = 0; k < row->count; k++) {
-        row->value[k] = (uint16_t)(row->uid[k] == i ? 0 : row->value[k]);
+        row->value[k] = (uint16_t)((int16_t)row->uid[k] == self ? 0 : row->value[k]);
     }
     for (uint32_t k = 0; row->mark != NULL && k < row->count; k++) {
-        row->mark[k] = (uint16_t)(row->uid[k] == i ? 0 : row->mark[k]);
+        row->mark[k] = (uint16_t)((int16_t)row->uid[k] == self ? 0 : row->mark[k]);
     }
 }
 
@@ -243,16 +250,21 @@ static void walk_weights(const layout *l, const vector_pair *limit, int penalty)
 typedef struct {
     uint32_t columns;
     uint16_t *column; /* [columns], ascending */
-    uint16_t *number; /* [n], of a column; NOWHERE of the others */
+    uint16_t *number; /* [n], of a column, and NUMBERED; 0 of the others */
     uint32_t *begin;  /* [rows + 1] */
     uint32_t *entry;  /* by row: number << 16 | which entry of the row */
 } scored;
 
-enum { NOWHERE = UINT16_MAX, VOTE_BITS = 17, BLOCK = 64 };
+enum { NUMBERED = 1 << 15, VOTE_BITS = 17, BLOCK = 64 }; /* a number is below 2^15, as uids are */
 
 /* In units of 2^VOTE_BITS, rounded up. */
 static uint16_t vote_of(uint64_t stake) {
     return (uint16_t)((stake + ((1u << VOTE_BITS) - 1)) >> VOTE_BITS);
+}
+
+static void add_vote(uint16_t *vote, uint16_t j, uint16_t of) {
+    VERIFY_CHECK(vote[j] <= UINT16_MAX - of);
+    vote[j] = (uint16_t)(vote[j] + of);
 }
 
 /* A consensus is above 0 where those who score more than 0 have at least total - minority: what the others have, who score 0, is
@@ -264,9 +276,18 @@ static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
         const uint32_t r = e->scorer[s], count = l->count[r];
         const uint16_t *uid = l->uid + l->begin[r], of = e->extreme == 0 ? vote_of(e->scorer_stake[s]) : 1;
         const uint32_t *weight = l->weights + l->begin[r];
-        for (uint32_t k = 0; k < count; k++) {
-            VERIFY_CHECK(vote[uid[k]] <= UINT16_MAX - of);
-            vote[uid[k]] = (uint16_t)(vote[uid[k]] + (weight[k] != 0 ? of : 0));
+        uint32_t zeros = 0, k = 0;
+        for (uint32_t m = 0; m < count; m++) {
+            zeros |= weight[m] == 0;
+        }
+        for (; !zeros && k + 4 <= count; k += 4) {
+            add_vote(vote, uid[k], of);
+            add_vote(vote, uid[k + 1], of);
+            add_vote(vote, uid[k + 2], of);
+            add_vote(vote, uid[k + 3], of);
+        }
+        for (; k < count; k++) {
+            add_vote(vote, uid[k], (uint16_t)(weight[k] != 0 ? of : 0));
         }
     }
     if (e->extreme != 0) {
@@ -278,23 +299,26 @@ static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
 
 /* Numbers for the columns with at least `least` votes, which stand in `number`. */
 static void number_columns(uint32_t n, uint16_t least, scored *s) {
+    uint16_t *number = s->number, *column = s->column;
+    uint32_t columns = 0;
     for (uint32_t begin = 0; begin < n; begin += BLOCK) {
         const uint32_t end = begin + BLOCK < n ? begin + BLOCK : n;
         uint16_t any = 0;
         for (uint32_t j = begin; j < end; j++) {
-            any = (uint16_t)(any | (s->number[j] >= least));
+            any = (uint16_t)(any | (number[j] >= least));
         }
         if (!any) {
-            memset(s->number + begin, UINT8_MAX, (end - begin) * sizeof *s->number);
+            memset(number + begin, 0, (end - begin) * sizeof *number);
             continue;
         }
         for (uint32_t j = begin; j < end; j++) { /* without a branch, which could not be predicted */
-            const int here = s->number[j] >= least;
-            s->column[s->columns] = (uint16_t)j;
-            s->number[j] = (uint16_t)(here ? s->columns : NOWHERE);
-            s->columns += (uint32_t)here;
+            const int here = number[j] >= least;
+            column[columns] = (uint16_t)j;
+            number[j] = (uint16_t)((NUMBERED | columns) & (uint32_t)-here);
+            columns += (uint32_t)here;
         }
     }
+    s->columns = columns;
 }
 
 /* Which columns they are, by counts alone. */
@@ -302,7 +326,6 @@ static int number_scored(const layout *l, const vector_epoch *e, scored *s, aren
     const vector_subnet *of = l->of;
     TAKE_ZEROS(s->number, of->n);
     TAKE(s->column, of->n);
-    s->columns = 0;
     if (e->validators != 0) {
         const uint16_t least = votes(l, e, s->number);
         VERIFY_CHECK(least != 0);
@@ -313,22 +336,36 @@ static int number_scored(const layout *l, const vector_epoch *e, scored *s, aren
 
 /* The entries of all rows there. */
 static void list_entries(const layout *l, const scored *s) {
-    uint32_t *to = s->entry;
+    uint32_t *entry = s->entry;
     for (uint32_t r = 0; s->columns != 0 && r < l->of->rows; r++) {
-        const uint16_t *uid = l->uid + l->begin[r];
-        s->begin[r] = (uint32_t)(to - s->entry);
-        for (uint32_t k = 0, count = l->count[r]; k < count; k++) {
-            const uint32_t number = s->number[uid[k]];
-            *to = number << 16 | k;
-            to += number != NOWHERE;
+        const uint16_t *uid = l->uid + l->begin[r], *number = s->number;
+        uint16_t *here = l->value; /* of the row, those that are */
+        uint32_t k = 0, count = l->count[r];
+        for (; k + 4 <= count; k += 4) { /* without a branch, as above */
+            *here = (uint16_t)k;
+            here += number[uid[k]] >> 15;
+            *here = (uint16_t)(k + 1);
+            here += number[uid[k + 1]] >> 15;
+            *here = (uint16_t)(k + 2);
+            here += number[uid[k + 2]] >> 15;
+            *here = (uint16_t)(k + 3);
+            here += number[uid[k + 3]] >> 15;
         }
-        s->begin[r + 1] = (uint32_t)(to - s->entry);
+        for (; k < count; k++) {
+            *here = (uint16_t)k;
+            here += number[uid[k]] >> 15;
+        }
+        s->begin[r] = (uint32_t)(entry - s->entry);
+        for (const uint16_t *at = l->value; at != here; at++) {
+            *entry++ = (number[uid[*at]] & ~(uint32_t)NUMBERED) << 16 | *at;
+        }
+        s->begin[r + 1] = (uint32_t)(entry - s->entry);
     }
 }
 
 static int list_scored(const layout *l, scored *s, arena *memory) {
     TAKE(s->begin, (uint64_t)l->of->rows + 1);
-    TAKE(s->entry, l->of->weights + l->of->bonds + 1); /* one more is written than there are */
+    TAKE(s->entry, l->of->weights + l->of->bonds);
     list_entries(l, s);
     return 1;
 }
@@ -469,15 +506,22 @@ static int take_scored(const scored *of, const vector_rows *m, vector_rows *few,
     return 1;
 }
 
-/* What is stored of them, to where they were taken from. With a consensus above 0 no less is bought than without. */
+/* What is stored of them, to where they were taken from. With a consensus above 0 no less is bought than without, so that a bond stays
+ * where one does without it: `kept` changes only where nothing of the bond is left, or was there. */
 static void put_scored(const scored *of, const vector_rows *few, const vector_rows *m) {
     for (uint32_t r = 0; r < m->rows; r++) {
         const uint32_t *entry = of->entry + of->begin[r];
-        for (uint32_t k = few->begin[r], end = k + few->count[r]; k < end; k++, entry++) {
-            const uint32_t to = m->begin[r] + (*entry & UINT16_MAX);
-            const unsigned kept = few->kept[k / SLICE] >> k % SLICE & 1u;
-            VERIFY_CHECK(few->bonds[k] >= m->bonds[to] && (kept || !(m->kept[to / SLICE] >> to % SLICE & 1u)));
-            m->bonds[to] = few->bonds[k];
+        unsigned none = 0;
+        for (uint32_t k = 0; k < few->count[r]; k++) {
+            const uint32_t to = m->begin[r] + (entry[k] & UINT16_MAX);
+            VERIFY_CHECK(few->bonds[few->begin[r] + k] >= m->bonds[to]);
+            m->bonds[to] = few->bonds[few->begin[r] + k];
+            none |= ~(unsigned)m->kept[to / SLICE] >> to % SLICE & 1u;
+        }
+        for (uint32_t k = 0; none && k < few->count[r]; k++) {
+            const uint32_t from = few->begin[r] + k, to = m->begin[r] + (entry[k] & UINT16_MAX);
+            const unsigned kept = few->kept[from / SLICE] >> from % SLICE & 1u;
+            VERIFY_CHECK(kept || !(m->kept[to / SLICE] >> to % SLICE & 1u));
             m->kept[to / SLICE] = (uint16_t)(m->kept[to / SLICE] | kept << to % SLICE);
         }
     }
