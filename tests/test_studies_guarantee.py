@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +285,53 @@ def test_one_core_computes_without_threads(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(engine, "thread_count", lambda _, cores=cores: cores)
         assert [result["x"][0] for result in engine.run(compute, chunks)] == [0, 1, 2, 3, 4]
         assert names <= expected
+
+
+class _Later(Executor):
+    """Computes nothing until its results are waited for, and counts what is submitted by then."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._open: list[tuple[Future[Any], Any, Any]] = []
+
+    def submit(self, fn: Any, /, *args: Any, **more: Any) -> Future[Any]:
+        self._open.append((Future(), fn, args))
+        return self._open[-1][0]
+
+    def wait(self, *args: Any, **more: Any) -> Any:
+        self.most = max(self.most, len(self._open))
+        while self._open:
+            future, fn, given = self._open.pop()
+            future.set_result(fn(*given))
+        return wait(*args, **more)
+
+
+def test_chunks_that_are_large_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(chunk: Any) -> Any:
+        return {"x": np.array([chunk["k"]])}
+
+    monkeypatch.setattr(engine, "BYTES_AHEAD", 60_000)
+    for length, expected in ((0, 58), (9_000, 5), (100_000, engine.LEAST_AHEAD)):
+        executor, text = _Later(), "x" * length
+        monkeypatch.setattr(engine, "wait", executor.wait)
+        chunks = [{"k": k, "text": text} for k in range(70)]
+        assert [result["x"][0] for result in engine.run(compute, chunks, executor=executor)] == list(range(70))
+        assert executor.most == expected
+
+
+def test_a_folder_knows_long_texts_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are digested once, however many chunks have them."""
+    hashed: list[Any] = []
+    digest = engine._digest
+    monkeypatch.setattr(engine, "_digest", lambda value: (hashed.append(value), digest(value))[1])
+    texts = ["a" * 2000 + end for end in "xy"]
+    chunks = [{"marker": str(tmp_path), "k": k, "text": text} for text in texts for k in (0, 2)]
+    engine.run(_killer, chunks, folder=tmp_path / "kept", threads=False)
+    assert [value for value in hashed if isinstance(value, str)] == texts
+    assert max(len(repr(value)) for value in hashed if not isinstance(value, str)) < 1000
+    assert len(list((tmp_path / "kept").glob("chunk-*"))) == 4
+    with pytest.raises(yk.InputError, match="another study"):
+        engine.run(_killer, [{**chunk, "text": texts[0]} for chunk in chunks], folder=tmp_path / "kept")
 
 
 def test_picture_has_a_line_for_each_stake() -> None:

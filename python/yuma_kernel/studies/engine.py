@@ -29,6 +29,9 @@ from yuma_kernel.pool import thread_count
 
 AHEAD: Final = 64
 """The most chunks that are submitted and not yet finished: a stop loses no more."""
+BYTES_AHEAD: Final = 256 * 2**20
+"""The most bytes of chunks that are submitted and not yet finished, as a cluster holds each; but `LEAST_AHEAD` of them are."""
+LEAST_AHEAD: Final = 4
 
 Chunk = Mapping[str, Any]
 Arrays = dict[str, AnyArray]
@@ -124,9 +127,10 @@ def _spread(
 ) -> None:
     waiting: dict[Future[Arrays], int] = {}
     ahead: Iterator[int] = iter(left)
+    most = max(LEAST_AHEAD, min(AHEAD, BYTES_AHEAD // max((_size(chunks[k]) for k in left), default=1)))
     try:
         while True:
-            while len(waiting) < AHEAD and (k := next(ahead, None)) is not None:
+            while len(waiting) < most and (k := next(ahead, None)) is not None:
                 waiting[executor.submit(compute, chunks[k])] = k
             if not waiting:
                 return
@@ -137,13 +141,19 @@ def _spread(
             future.cancel()
 
 
+def _size(chunk: Chunk) -> int:
+    """About as many bytes as it takes to another process: what is large in one is text."""
+    return 1024 + sum(len(value) for value in chunk.values() if isinstance(value, str))
+
+
 class _Folder:
     """The finished chunks of one study; a file each, and one that says of which study."""
 
     def __init__(self, path: Path, compute: Compute, chunks: Sequence[Chunk]) -> None:
         self._path = path
         name = f"{compute.__module__}.{compute.__qualname__}"
-        self._digests = [_digest([name, __version__, dict(chunk)]) for chunk in chunks]
+        texts: dict[int, str] = {}  # digests of what is long, and the same object in many chunks
+        self._digests = [_digest([name, __version__, _shortened(chunk, texts)]) for chunk in chunks]
         about = {"study": name, "yuma_kernel": __version__, "chunks": len(chunks), "digest": _digest(self._digests)}
         path.mkdir(parents=True, exist_ok=True)
         said = path / "study.json"
@@ -171,6 +181,15 @@ class _Folder:
         content = io.BytesIO()
         np.savez(content, **cast(Any, result))
         write(self._file(k), content.getvalue())
+
+
+def _shortened(chunk: Chunk, known: dict[int, str]) -> dict[str, Any]:
+    """The chunk with digests in place of long texts."""
+    out = dict(chunk)
+    for name, value in chunk.items():
+        if isinstance(value, str) and len(value) > 1024:
+            out[name] = known[id(value)] if id(value) in known else known.setdefault(id(value), _digest(value))
+    return out
 
 
 def _digest(value: object) -> str:

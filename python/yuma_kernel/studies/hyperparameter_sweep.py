@@ -340,7 +340,7 @@ def _content(subject: Subject) -> str:
     else:
         state = subject.state if isinstance(subject, Snapshot) else subject
         content = packed(Snapshot(state, Hyperparameters()))
-    return base64.b85encode(content).decode()
+    return base64.b64encode(content).decode()
 
 
 def _crossing(parameters: Any, rules: Hyperparameters) -> tuple[list[tuple[str, ...]], list[list[list[Any]]]]:
@@ -438,7 +438,7 @@ def _constants(code: Any) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=4)
 def _unpacked(content: str, series: bool) -> SubnetState | Series:
-    data = base64.b85decode(content)
+    data = base64.b64decode(content)
     return Series.from_bytes(data) if series else unpacked("subject", data).state
 
 

@@ -266,7 +266,7 @@ def copying(
     for reveal in reveals:
         for share in shares:  # what cannot be computed is found before anything is
             _Subnet(given, rules, reveal, share, first, first + skipped)
-    content = base64.b85encode(given.to_bytes()).decode()
+    content = base64.b64encode(given.to_bytes()).decode()
     common = {"series": content, "hyperparameters": plain(rules), "first": first, "from": first + skipped}
     chunks: list[Chunk] = [
         {**common, "stake": share, "reveal_epochs": reveal, "bounds": pair, "delays": waits[k : k + DELAYS_OF_CHUNK]}
@@ -431,7 +431,7 @@ class _Subnet:
 
 @lru_cache(maxsize=2)
 def _unpacked(content: str) -> Series:
-    return Series.from_bytes(base64.b85decode(content))
+    return Series.from_bytes(base64.b64decode(content))
 
 
 def row_of(consensus: U16Array) -> tuple[U16Array, U16Array]:
