@@ -30,7 +30,7 @@ from yuma_kernel.pool import thread_count
 AHEAD: Final = 64
 """The most chunks that are submitted and not yet finished: a stop loses no more."""
 BYTES_AHEAD: Final = 256 * 2**20
-"""The most bytes of chunks that are submitted and not yet finished, as a cluster holds each; but `LEAST_AHEAD` chunks are."""
+"""The most bytes of chunks that are submitted and not finished, as a cluster holds each; `LEAST_AHEAD` chunks always are."""
 LEAST_AHEAD: Final = 4
 
 Chunk = Mapping[str, Any]
