@@ -233,7 +233,7 @@ def test_float_by_simulators(path: str, capsys: pytest.CaptureFixture[str], monk
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["nothing"], ["guarantee", "--resume"], ["guarantee", "--stakes", "a"], ["retention", "--kappa", "0.5"],
+        ["nothing"], ["guarantee", "--resume"], ["guarantee", "--stakes", "a"], ["retention", "--kappa", "half"],
         ["guarantee", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], ["guarantee", "--workers", "0"],
         ["sweep"], ["sweep", "a.npz"], ["copying", "--delays", "3-1"], ["copying", "--delays", "x"],
         ["float", "a.npz", "b.npz", "--epochs", "2"], ["float", "--output", "rank"], ["scenario", "--penalties", "half"],
@@ -245,6 +245,21 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         cli.main(["study", *arguments])
     assert caught.value.code == 2
     assert "usage: yuma-kernel study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["guarantee", "--kappa", "0.6"], "kappa: expected the stored integer, of 65535, got the float 0.6: 0.6 is 39321"),
+        (["retention", "--penalty", "0,0.5"], "bonds_penalty: expected the stored integer, of 65535, got the float 0.5"),
+        (["scenario", "--penalties", "0,1.0"], "penalties[1]: expected the stored integer, of 65535, got the float 1.0"),
+    ],
+)
+def test_a_proportion_in_place_of_what_is_stored(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["study", *arguments]) == 2
+    assert f"yuma-kernel: error: {said}" in capsys.readouterr().err
 
 
 def test_an_unknown_study(capsys: pytest.CaptureFixture[str]) -> None:

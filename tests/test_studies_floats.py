@@ -305,6 +305,14 @@ def test_pictures() -> None:
     assert np.asarray(ax.lines[2].get_ydata())[-1] == next(
         row["elsewhere"] for row in several.summary() if (row["simulator"], row["output"]) == ("halving", "emission")
     )
+    ax = several.plot(Figure().subplots(), output="validator_permit")  # a logarithm has no place for nothing
+    assert [line.get_label() for line in ax.lines] == [f"{name} (no difference)" for name in IN_NUMPY]
+    table = several.table
+    differs = (table["difference"] != 0) & (table["output"] == "incentive") & (table["simulator"] == "halving")
+    same = 4 - len(set(table["epoch"][differs].tolist()))
+    assert 0 < same < 4
+    label = several.plot(Figure().subplots(), output="incentive").lines[2].get_label()
+    assert label == f"halving (none in {same} of 4)"
     with pytest.raises(yk.InputError):
         one.plot(output="bonds")
 

@@ -234,13 +234,30 @@ def test_dask_workers_of_which_one_is_killed(cluster: Any, tmp_path: Path) -> No
         ({"stakes": [0.5, 1.0]}, "stakes"), ({"stakes": [0]}, "stakes"), ({"steps": 0}, "steps"), ({"sigma": -1}, "sigma"),
         ({"sigma": float("nan")}, "sigma"), ({"validators": 1}, "validators"), ({"kappa": 65536}, "kappa"),
         ({"profile": 446}, "profile"), ({"seed": -1}, "seed"), ({"ratio": 1}, "ratio"), ({"ratio": float("nan")}, "ratio"),
-        ({"progress": 3}, "progress"),
+        ({"progress": 3}, "progress"), ({"kappa": 1.0}, "kappa"), ({"bonds_penalty": 0.5}, "bonds_penalty"),
+        ({"sigma": 50.0}, "sigma"),
     ],
 )  # fmt: skip
 def test_what_is_refused(given: dict[str, Any], field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
         guarantee(**{**SMALL, **given})
     assert caught.value.field == field
+
+
+def test_a_noise_that_leaves_a_side_without_weights() -> None:
+    """Its parts would be parts of nothing: neither a number that nobody asked for, nor a warning of NumPy."""
+    with pytest.raises(yk.InputError, match=r"sigma: .*some weight.* got 9.0 with 4 and 4 uids"):
+        guarantee(steps=2, validators=4, servers=4, sigma=9.0)
+    with pytest.raises(yk.InputError, match="sigma"):
+        retention(steps=2, validators=4, servers=4, sigma=9.0)
+    wide = {"steps": 2, "validators": 4, "servers": 400}
+    assert len(guarantee(**wide, sigma=9.0)) == 11 * 9
+
+
+def test_a_map_says_what_it_held() -> None:
+    assert "; sigma 0.4, kappa 0.5, bonds penalty 1, ratio S, profile 475, seed 425" in str(guarantee(**SMALL))
+    said = str(guarantee(**{**SMALL, "bonds_penalty": 1, "ratio": 0.5}))
+    assert "bonds penalty 1.526e-05, ratio 0.5" in said
 
 
 @pytest.mark.parametrize(

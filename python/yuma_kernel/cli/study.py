@@ -36,11 +36,15 @@ STUDIES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Every study and the module that holds its command, as `command`."""
 
-EPILOG: Final = """\
+_EPILOG: Final = """\
 \b
 The table that is shown is what there is to read first; --csv and --out have every row, --json has all and where it is from.
-Exit codes: 0 done, 2 anything that kept it from being computed, 130 interrupted (--resume goes on).
+Exit codes: 0 done, 2 anything that kept it from being computed, 130 interrupted{}.
 """
+WHOLE_EPILOG: Final = _EPILOG.format("")
+"""Of a study that is computed at once."""
+PARTS_EPILOG: Final = _EPILOG.format(" (with --out, --resume goes on)")
+"""Of one that is computed in parts."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -85,6 +89,30 @@ def ranges(ctx: click.Context, param: click.Parameter, value: str | None) -> lis
     return sorted(found)
 
 
+def stored(text: str) -> int | float:
+    """An integer as it is stored; of a float the study says which integer was probably meant."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+class _Stored(_Type):
+    """One of them."""
+
+    name = "INTEGER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return stored(value)
+        except ValueError:
+            self.fail(f"expected an integer, got {shown(value)}", param, ctx)
+
+
+STORED: Final = _Stored()
+STORED_SEVERAL: Final = Several(stored, "INTEGERS")
 INTEGERS: Final = Several(int, "INTEGERS")
 NUMBERS: Final = Several(float, "NUMBERS")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from yuma_kernel.cli.study import EPILOG, INTEGERS, Run, Several, ranges, runs
+from yuma_kernel.cli.study import INTEGERS, PARTS_EPILOG, Run, Several, ranges, runs
 from yuma_kernel.studies import BOUNDS, copying
 from yuma_kernel.studies.weight_copying import DELAYS, STAKES, WARMUP
 
@@ -17,7 +17,7 @@ SERIES is a file that yuma_kernel.studies.Series.save wrote; without it, a gener
   yuma-kernel study copying series.npz --delays 0-10 --stakes 0.05,0.2 --reveal-epochs 0,2
   yuma-kernel study copying --bounds all --workers 2 --out bounds.npz
 
-{EPILOG}"""
+{PARTS_EPILOG}"""
 
 
 def _stake(text: str) -> float | str:

@@ -8,7 +8,7 @@ import click
 
 from yuma_kernel.cli.epoch import opened
 from yuma_kernel.cli.output import progress
-from yuma_kernel.cli.study import EPILOG, Run, shows
+from yuma_kernel.cli.study import WHOLE_EPILOG, Run, shows
 from yuma_kernel.studies import float_error
 from yuma_kernel.studies.float_check import ASKED, COMPARED, SIMULATORS
 
@@ -20,7 +20,7 @@ that in tensors and needs torch: pip install torch
   yuma-kernel study float sn7.npz --epochs 40 --plot float.png
   yuma-kernel study float sn7.npz sn7-later.npz --of incentive --plot float.png
 
-{EPILOG}"""
+{WHOLE_EPILOG}"""
 
 
 @click.command(epilog=_EPILOG, short_help="What float simulations store otherwise than the chain.")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from yuma_kernel.cli.study import EPILOG, INTEGERS, NUMBERS, Run, Several, runs
+from yuma_kernel.cli.study import INTEGERS, NUMBERS, PARTS_EPILOG, STORED_SEVERAL, Run, Several, runs
 from yuma_kernel.profiles import NEWEST
 from yuma_kernel.studies import retention
 from yuma_kernel.studies.guarantee_map import BONDS_PENALTY, KAPPA, SEED, SERVERS, SIGMA, STEPS, VALIDATORS
@@ -17,7 +17,7 @@ Every option but steps, validators and servers takes several values, separated b
   yuma-kernel study retention --sigma 0,0.2,0.4 --penalty 0,32768,65534
   yuma-kernel study retention --stakes 0.55,0.6,0.7 --kappa 26214,32767,39321 --plot kappa.png
 
-{EPILOG}"""
+{PARTS_EPILOG}"""
 
 
 def _ratio(text: str) -> float | None:
@@ -27,9 +27,9 @@ def _ratio(text: str) -> float | None:
 @click.command(epilog=_EPILOG, short_help="The guarantee's retention by kappa, penalty, noise and more.")
 @click.option("--stakes", type=NUMBERS, default=(0.6,), help="Of the major side, parts of 1. Default: 0.6.")
 @click.option("--sigma", type=NUMBERS, default=(SIGMA,), help=f"The spread of weights. Default: {SIGMA}.")
-@click.option("--kappa", type=INTEGERS, default=(KAPPA,), help=f"Of 65535. Default: {KAPPA}.")
+@click.option("--kappa", type=STORED_SEVERAL, default=(KAPPA,), help=f"Of 65535. Default: {KAPPA}.")
 @click.option(
-    "--penalty", "bonds_penalty", type=INTEGERS, default=(BONDS_PENALTY,), help=f"Of 65535. Default: {BONDS_PENALTY}."
+    "--penalty", "bonds_penalty", type=STORED_SEVERAL, default=(BONDS_PENALTY,), help=f"Of 65535. Default: {BONDS_PENALTY}."
 )
 @click.option(
     "--ratio",
@@ -38,7 +38,7 @@ def _ratio(text: str) -> float | None:
     help="The part of the uids that are the major side's, or stake for as much as its stake. Default: stake.",
 )
 @click.option("--profile", type=INTEGERS, default=(NEWEST,), help=f"The runtime's arithmetic. Default: {NEWEST}.")
-@click.option("--seed", type=INTEGERS, default=(SEED,), help="Of the noise.")
+@click.option("--seed", type=INTEGERS, default=(SEED,), help=f"Of the noise. Default: {SEED}.")
 @click.option("--steps", type=int, default=STEPS, help=f"Of both weights from 0 to 1. Default: {STEPS}.")
 @click.option("--validators", type=int, default=VALIDATORS, help=f"Default: {VALIDATORS}.")
 @click.option("--servers", type=int, default=SERVERS, help=f"Default: {SERVERS}.")

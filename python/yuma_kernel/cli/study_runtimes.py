@@ -6,11 +6,11 @@ import click
 
 from yuma_kernel.cli.epoch import opened
 from yuma_kernel.cli.output import progress
-from yuma_kernel.cli.study import EPILOG, INTEGERS, Run, shows
+from yuma_kernel.cli.study import INTEGERS, WHOLE_EPILOG, Run, shows
 from yuma_kernel.studies import runtimes
 
 
-@click.command(epilog=EPILOG, short_help="What each of the chain's runtimes makes of a subnet.")
+@click.command(epilog=WHOLE_EPILOG, short_help="What each of the chain's runtimes makes of a subnet.")
 @click.argument("snapshot", required=False)
 @click.option("--profiles", type=INTEGERS, help="At least two. Default: all.")
 @shows

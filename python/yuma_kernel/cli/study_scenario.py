@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from yuma_kernel.cli.output import progress
-from yuma_kernel.cli.study import EPILOG, INTEGERS, Run, runs
+from yuma_kernel.cli.study import PARTS_EPILOG, STORED_SEVERAL, Run, runs
 from yuma_kernel.profiles import NEWEST
 from yuma_kernel.studies import library, scenarios
 from yuma_kernel.studies.scenario_table import PENALTIES
@@ -17,14 +17,16 @@ _EPILOG: Final = f"""\
 \b
   yuma-kernel study scenario --list
   yuma-kernel study scenario --report scenarios.html
-  yuma-kernel study scenario 1 "Case 2" --penalties 0,65535
+  yuma-kernel study scenario 1 "kappa second" --penalties 0,65535
 
-{EPILOG}"""
+{PARTS_EPILOG}"""
 
 
 @click.command(epilog=_EPILOG, short_help="The scenarios that simulators use, under every rule.")
 @click.argument("cases", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--penalties", type=INTEGERS, default=PENALTIES, help="Bonds penalties, of 65535. Default: 0, .5, .99 and 1.")
+@click.option(
+    "--penalties", type=STORED_SEVERAL, default=PENALTIES, help="Bonds penalties, of 65535. Default: 0, .5, .99 and 1."
+)
 @click.option("--profile", type=int, default=NEWEST, help=f"The runtime's arithmetic. Default: {NEWEST}.")
 @click.option("--report", metavar="FILE", help="Write all charts into this HTML file.")
 @click.option("--list", "listed", is_flag=True, help="Show the scenarios of the library, and compute nothing.")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from yuma_kernel.cli.epoch import opened
-from yuma_kernel.cli.study import EPILOG, Run, runs
+from yuma_kernel.cli.study import PARTS_EPILOG, Run, runs
 from yuma_kernel.convert import setting
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.studies import METRICS, sweep
@@ -23,7 +23,7 @@ Values are the integers that the chain stores: proportions are of 65535. Names t
 Metrics: {", ".join(METRICS)};
 retention[UIDS] and dividends_per_stake[UIDS] of some uids, as retention[0-12,40].
 
-{EPILOG}"""
+{PARTS_EPILOG}"""
 
 
 @click.command(epilog=_EPILOG, short_help="Hyperparameters crossed over subnets, with metrics.")

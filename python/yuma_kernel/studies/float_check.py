@@ -139,8 +139,11 @@ class FloatError(Study):
         for k, simulator in enumerate(self.provenance["parameters"]["simulators"]):
             if epochs > 1:
                 parts = [self._measures(simulator, output, at)["elsewhere"] for at in range(epochs)]
-                # one below the other is seen through its gaps
-                ax.plot(range(epochs), parts, "os^v"[k % 4], ls=("-", "--", ":")[k % 3], ms=6 - k % 3 * 1.5, label=simulator)
+                # one below the other is seen through its gaps; without a difference there is no point
+                same = parts.count(0)
+                none = "" if not same else " (no difference)" if same == epochs else f" (none in {same} of {epochs})"
+                look: dict[str, Any] = {"marker": "os^v"[k % 4], "ls": ("-", "--", ":")[k % 3], "ms": 6 - k % 3 * 1.5}
+                ax.plot(range(epochs), parts, label=f"{simulator}{none}", **look)
             else:
                 of = (self.table["simulator"] == simulator) & (self.table["output"] == output)
                 ax.scatter(self.table["value"][of], np.abs(self.table["difference"][of]), s=14, alpha=0.7, label=simulator)
@@ -180,7 +183,9 @@ def _moved(before: AnyArray, after: AnyArray) -> int:
 
 
 def _amount(output: str, value: int) -> str:
-    return f"{value} rao" if output in PAID else str(value)
+    if not value or output == "validator_permit":
+        return str(value)
+    return f"{value} rao" if output in PAID else f"{value} of {U16_MAX}"
 
 
 def _part(value: float) -> str:

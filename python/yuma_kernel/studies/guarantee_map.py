@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer
+from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer, stored_integer
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError
 from yuma_kernel.extras import axes, extra
@@ -52,6 +52,18 @@ ROWS_AT_A_TIME: Final = 4
 """Major weights that are computed before it is seen whether the next ones matter."""
 
 FloatArray = npt.NDArray[np.float64]
+
+
+HELD: Final = ("sigma", "kappa", "bonds_penalty", "ratio", "profile", "seed")
+"""The parameters that all cells of a map share, and that decide what comes out."""
+OF_U16: Final = ("kappa", "bonds_penalty")
+
+
+def said(name: str, value: Any) -> str:
+    """The value of a parameter for people: proportions as parts of 1, and S where the ratio is the stake's."""
+    if name in OF_U16:
+        return f"{value / U16_MAX:.4g}"
+    return "S" if value is None or value != value else f"{value:g}"
 
 
 class Guarantee(Study):
@@ -93,7 +105,11 @@ class Guarantee(Study):
             "retention": ["none" if value is None else f"{value:.2f}" for value in columns["retention"]],
             "worst_at_1": [f"{value:.4f}" for value in columns["worst_at_1"]],
         }
-        caption = "retention: the least major weight that keeps the stake's part of the emission for every minor weight"
+        held = self.provenance["parameters"]
+        caption = (
+            "retention: the least major weight that keeps the stake's part of the emission for every minor weight; "
+            + ", ".join(f"{name.replace('_', ' ')} {said(name, held[name])}" for name in HELD)
+        )
         headers = {"worst_at_1": "least emission at weight 1"}
         return Table(columns, people, headers, title=self.title, caption=caption)
 
@@ -194,8 +210,8 @@ def map_parameters(
         "validators": integer("validators", validators, 2, 4096),
         "servers": integer("servers", servers, 2, 16384),
         "sigma": float(sigma),
-        "kappa": integer("kappa", kappa, 0, U16_MAX),
-        "bonds_penalty": integer("bonds_penalty", bonds_penalty, 0, U16_MAX),
+        "kappa": stored_integer("kappa", kappa, 0, U16_MAX),
+        "bonds_penalty": stored_integer("bonds_penalty", bonds_penalty, 0, U16_MAX),
         "ratio": None if ratio is None else float(ratio),
         "profile": Hyperparameters(profile=profile).profile,
         "seed": integer("seed", seed, 0, 2**63 - 1),
@@ -224,9 +240,19 @@ def _sides(chunk: Chunk) -> _Sides:
     majors = min(max(1, int(ratio * validators)), validators - 1)
     major_servers = min(max(1, int(ratio * servers)), servers - 1)
     amounts = np.maximum(0, 1 + STAKE_SPREAD * random.standard_normal(validators))
+    weights = np.maximum(0, 1 + chunk["sigma"] * random.standard_normal((validators, servers)))
+    of_sides = [(amounts[:majors], "stake"), (amounts[majors:], "stake")]
+    of_sides += [(row, "weight") for side in (weights[:, :major_servers], weights[:, major_servers:]) for row in side]
+    for values, what in of_sides:
+        if not values.any():
+            rule = (
+                f"expected a noise in which every side has some {what}, as parts of it are taken: a smaller sigma, more uids"
+            )
+            raise InputError(
+                "sigma", f"{rule} or another seed have, got {chunk['sigma']} with {validators} and {servers} uids"
+            )
     amounts[:majors] *= stake / amounts[:majors].sum()
     amounts[majors:] *= (1 - stake) / amounts[majors:].sum()
-    weights = np.maximum(0, 1 + chunk["sigma"] * random.standard_normal((validators, servers)))
     for side in (weights[:, :major_servers], weights[:, major_servers:]):
         side /= side.sum(axis=1, keepdims=True)
     return _Sides(amounts, majors, (weights[:majors], weights[majors:]), major_servers)

@@ -18,6 +18,7 @@ from yuma_kernel.studies.engine import Chunk, Progress, run
 from yuma_kernel.studies.guarantee_map import (
     BONDS_PENALTY,
     KAPPA,
+    OF_U16,
     SEED,
     SERVERS,
     SIGMA,
@@ -26,6 +27,7 @@ from yuma_kernel.studies.guarantee_map import (
     check_stakes,
     least_major_weight,
     map_parameters,
+    said,
 )
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.tables import Table
@@ -42,7 +44,6 @@ _LABELS: Final = {
     "profile": "profile",
     "seed": "seed",
 }
-_OF_U16: Final = ("kappa", "bonds_penalty")
 
 _T = TypeVar("_T")
 
@@ -67,11 +68,11 @@ class Retention(Study):
         names = self.swept() or ["stake"]
         rows = {name: self.table[name].tolist() for name in (*names, "retention")}
         people = {
-            name: [_value(name, value) for value in values] if name != "retention" else [_kept(value) for value in values]
+            name: [said(name, value) for value in values] if name != "retention" else [_kept(value) for value in values]
             for name, values in rows.items()
         }
         columns = {name: [None if value != value else value for value in values] for name, values in rows.items()}
-        held = [f"{name.replace('_', ' ')} {_value(name, self.table[name][0])}" for name in SWEPT if name not in names]
+        held = [f"{name.replace('_', ' ')} {said(name, self.table[name][0])}" for name in SWEPT if name not in names]
         return Table(columns, people, title=self.title, caption=f"held: {', '.join(held)}" if len(self) else "")
 
     def plot(self, ax: Any = None, *, x: str | None = None) -> Any:
@@ -90,26 +91,20 @@ class Retention(Study):
         others = [name for name in swept if name != x]
         lines: dict[tuple[Any, ...], list[int]] = {}
         for k in range(len(self)):
-            lines.setdefault(tuple(_value(name, self.table[name][k]) for name in others), []).append(k)
+            lines.setdefault(tuple(said(name, self.table[name][k]) for name in others), []).append(k)
         ax = axes(ax)
-        at = self.table[x] / U16_MAX if x in _OF_U16 else self.table[x]
+        at = self.table[x] / U16_MAX if x in OF_U16 else self.table[x]
         for values, rows in lines.items():
             label = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(others, values, strict=True))
             order = sorted(rows, key=lambda k: float(at[k]))
             ax.plot([at[k] for k in order], self.table["retention"][order], marker="o", label=label)
-        ax.set_xlabel(_LABELS[x] + (", a part of 1" if x in _OF_U16 else ""))
+        ax.set_xlabel(_LABELS[x] + (", a part of 1" if x in OF_U16 else ""))
         ax.set_ylabel("retention: least major weight $W_H$")
         ax.set_ylim(None, 1.02)
         ax.set_title("from this weight for itself on, the major side keeps its part")
         if others:
             ax.legend(fontsize=9 if len(lines) <= 8 else 6, ncols=1 + len(lines) // 24).set_in_layout(False)
         return ax
-
-
-def _value(name: str, value: Any) -> str:
-    if name in _OF_U16:
-        return f"{value / U16_MAX:.4g}"
-    return "S" if value != value else f"{value:g}"
 
 
 def _kept(value: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, AnyArray, has_items, integer
+from yuma_kernel.arrays import U16_MAX, AnyArray, has_items, integer, stored_integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import COLORS, axes, extra
 from yuma_kernel.profiles import NEWEST, PROFILES
@@ -385,10 +385,17 @@ def checked_rules(rules: object) -> dict[str, Hyperparameters]:
     return dict(rules)
 
 
+def _penalty(penalty: object, k: int) -> int:
+    try:
+        return stored_integer("bonds_penalty", penalty, 0, U16_MAX)
+    except InputError as error:
+        raise InputError("penalties", error.rule, k) from None
+
+
 def checked_penalties(penalties: object) -> list[int]:
     if not has_items(penalties):
         raise InputError("penalties", f"expected integers from 0 to 65535, got {type(penalties).__name__}")
-    known = [integer("penalties", p, 0, U16_MAX, k) for k, p in enumerate(penalties)]  # type: ignore[var-annotated, arg-type]
+    known = [_penalty(penalty, k) for k, penalty in enumerate(penalties)]  # type: ignore[var-annotated, arg-type]
     if not known or len(set(known)) != len(known):
         raise InputError("penalties", f"expected one or more, each once, got {shown(known)}")
     return known
