@@ -250,8 +250,7 @@ def test_a_noise_that_leaves_a_side_without_weights() -> None:
         guarantee(steps=2, validators=4, servers=4, sigma=9.0)
     with pytest.raises(yk.InputError, match="sigma"):
         retention(steps=2, validators=4, servers=4, sigma=9.0)
-    wide = {"steps": 2, "validators": 4, "servers": 400}
-    assert len(guarantee(**wide, sigma=9.0)) == 11 * 9
+    assert len(guarantee(steps=2, validators=4, servers=400, sigma=9.0)) == 11 * 9
 
 
 def test_a_map_says_what_it_held() -> None:
@@ -340,7 +339,12 @@ def test_a_folder_knows_long_texts_apart(tmp_path: Path, monkeypatch: pytest.Mon
     """They are digested once, however many chunks have them."""
     hashed: list[Any] = []
     digest = engine._digest
-    monkeypatch.setattr(engine, "_digest", lambda value: (hashed.append(value), digest(value))[1])
+
+    def digested(value: Any) -> str:
+        hashed.append(value)
+        return digest(value)
+
+    monkeypatch.setattr(engine, "_digest", digested)
     texts = ["a" * 2000 + end for end in "xy"]
     chunks = [{"marker": str(tmp_path), "k": k, "text": text} for text in texts for k in (0, 2)]
     engine.run(_killer, chunks, folder=tmp_path / "kept", threads=False)
