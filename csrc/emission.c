@@ -75,13 +75,8 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
 
 yuma_status yuma_store(size_t count, const int64_t *proportions, uint16_t *stored) {
     REQUIRE(count == 0 || (proportions != NULL && stored != NULL), YUMA_ERROR_NULL);
-    int64_t outside = 0; /* negative where one is not within [0, ONE] */
-    for (size_t k = 0; k < count; k++) { /* fixed_to_u16 of proportions, without a branch or a product: compilers vectorize it */
-        uint64_t x = (uint64_t)proportions[k];
-        outside |= proportions[k] | (int64_t)((uint64_t)YUMA_ONE - x);
-        stored[k] = (uint16_t)(((x << 16) - x) >> 32);
-    }
-    for (size_t k = 0; k < count && outside < 0; k++) {
+    const int are_proportions = yuma_uids_portable.store(count, proportions, stored);
+    for (size_t k = 0; k < count && !are_proportions; k++) {
         stored[k] = fixed_to_u16(proportions[k]);
     }
     return YUMA_OK;

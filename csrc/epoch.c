@@ -339,15 +339,20 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     TRY(working_begin(&w, n, workspace, workspace_size));
     w.rules = rules;
 
+    int done = 0;
+    int by_column = rules->liquid_alpha == LIQUID_COLUMN && h->liquid_alpha; /* which the portable path alone has */
+    const vector_path *path = wants_rows(trace) || by_column ? NULL : yuma_vector_path(isa);
+    const uid_loops *loops = path != NULL ? &path->uids : &yuma_uids_portable;
+
     /* 3 */
-    TRY(yuma_activity(n, state->last_update, h->activity_cutoff, state->current_block, result->active));
+    yuma_active(loops, n, state->last_update, h->activity_cutoff, state->current_block, result->active);
     yuma_staked(n, state->total_stake, h->stake_threshold, owner, &w.stake);
     if (rules->stakeless_permits) {
         TRY(stakeless_permits(&w, h->max_allowed_validators, result->validator_permit));
     } else {
-        TRY(yuma_permits_of(n, &w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
+        TRY(yuma_permits_of(loops, n, &w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
     }
-    yuma_active_shares(&w.stake, result->active, state->validator_permit, state->owner_uid, &w.active_stake);
+    TRY(yuma_active_shares(n, &w.stake, result->active, state->validator_permit, state->owner_uid, &w.active_stake, REST(&w)));
 
     if (rules->bonds_cutoff == CUTOFF_LAST_UPDATE) {
         TRY(updated_bonds(&w, state));
@@ -361,9 +366,6 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     }
 
     /* 4 to 7 */
-    int done = 0;
-    int by_column = rules->liquid_alpha == LIQUID_COLUMN && h->liquid_alpha; /* which the portable path alone has */
-    const vector_path *path = wants_rows(trace) || by_column ? NULL : yuma_vector_path(isa);
     if (path != NULL) {
         vector_shares shares = {&w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
         TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));

@@ -8,6 +8,7 @@
 
 #include "fixed.h"
 #include "shares.h"
+#include "uids.h"
 #include "yuma.h"
 
 #define REQUIRE(condition, status) \
@@ -112,18 +113,22 @@ static inline void copy_rows(uint32_t n, const yuma_rows *from, yuma_rows *to) {
     }
 }
 
-/* ---- sections 3 and 8 for the uids that have something: stake.c and emission.c ------------------------------------------ */
+/* ---- sections 3 and 8 as the epoch has them, for the uids that have something: stake.c and emission.c ------------------- */
 
-/* 3.2 and 3.3, as yuma_normalize_stake has them. staked: with room for n. */
+/* 3.1, as yuma_activity. */
+void yuma_active(const uid_loops *loops, uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff, uint64_t current_block,
+                 uint8_t *active);
+
+/* 3.2 and 3.3, as yuma_normalize_stake. staked: with room for n. */
 void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked);
 
-/* 3.5, as yuma_permits has it. */
-yuma_status yuma_permits_of(uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators, int32_t owner_uid,
-                            uint8_t *new_permit, void *workspace, size_t workspace_size);
+/* 3.5, as yuma_permits. */
+yuma_status yuma_permits_of(const uid_loops *loops, uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators,
+                            int32_t owner_uid, uint8_t *new_permit, void *workspace, size_t workspace_size);
 
-/* 3.4 and 3.6, as yuma_active_stake has them. counted: with room for staked->count. */
-void yuma_active_shares(const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid,
-                        uid_shares *counted);
+/* 3.4 and 3.6, as yuma_active_stake. active_stake: with room for as many as have a stake. */
+yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit,
+                               int32_t owner_uid, uid_shares *active_stake, void *workspace, size_t workspace_size);
 
 /* Section 8 where incentive and dividends are not all 0; else 0, and nothing written. */
 int yuma_emission_by_shares(uint32_t n, const int64_t *incentive, const int64_t *dividends, uint64_t emission,

@@ -3,20 +3,25 @@
 #include "memory.h"
 #include "stages.h"
 
+void yuma_active(const uid_loops *loops, uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff, uint64_t current_block,
+                 uint8_t *active) {
+    /* a sum that saturates is not before any block, and its last_update is not before this one */
+    const uint64_t first = current_block > activity_cutoff ? current_block - activity_cutoff : 0;
+    loops->activity(n, last_update, first, active);
+    for (uint32_t i = 0; i < n; i++) {
+        VERIFY_CHECK(active[i] == !(saturating_add(last_update[i], activity_cutoff) < current_block));
+    }
+}
+
 yuma_status yuma_activity(uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff, uint64_t current_block,
                           uint8_t *active) {
     REQUIRE_N(n);
     REQUIRE(last_update != NULL && active != NULL, YUMA_ERROR_NULL);
-    /* a sum that saturates is not before any block, and its last_update is not before this one */
-    const uint64_t first = current_block > activity_cutoff ? current_block - activity_cutoff : 0;
-    for (uint32_t i = 0; i < n; i++) {
-        VERIFY_CHECK((last_update[i] >= first) == !(saturating_add(last_update[i], activity_cutoff) < current_block));
-        active[i] = last_update[i] >= first;
-    }
+    yuma_active(&yuma_uids_portable, n, last_update, activity_cutoff, current_block, active);
     return YUMA_OK;
 }
 
-static inline wide stake_of(const uint64_t *total_stake, uint32_t i) {
+static inline wide stake_of(const uint64_t *total_stake, size_t i) {
     return (wide){total_stake[2 * i + 1], total_stake[2 * i]};
 }
 
@@ -35,41 +40,47 @@ static int64_t part_of_little(wide total, wide sum) {
     return part;
 }
 
-/* What shares are parts of: the sum of the filtered stake. */
-typedef struct {
-    wide sum;
-    int whole; /* whether it is large enough for `by` */
-    fixed_whole by;
-} stake_sum;
-
-static stake_sum stake_sum_of(wide sum) {
-    stake_sum s = {sum, fixed_is_whole(sum), {{0, 0}, 0, 0}};
-    if (s.whole) {
-        s.by = fixed_whole_of(sum);
-    }
-    return s;
-}
-
-/* Of filtered stake, and so 0 where the sum is. */
-static inline int64_t share_of_stake(wide filtered, const stake_sum *of) {
-    return of->whole ? fixed_part_of(filtered, &of->by) : (filtered.hi | filtered.lo) == 0 ? 0 : part_of_little(filtered, of->sum);
-}
-
 /* The uids from `begin` on whose stake is not 0 and not below the threshold; how many. uid: room for end - begin. */
 static uint32_t list_staked(uint32_t begin, uint32_t end, const uint64_t *total_stake, uint64_t threshold, uint16_t *uid) {
-    uint32_t count = 0;
-    for (uint32_t i = begin; i < end; i++) { /* without a branch, which could not be predicted */
-        const wide total = stake_of(total_stake, i);
+    /* with a threshold, what stands below 1 rao is no part of it */
+    const uint64_t least = threshold == 0 ? 1 : threshold, parts = threshold == 0 ? UINT64_MAX : 0;
+    size_t count = 0;
+    for (size_t i = begin; i < end; i++) { /* without a branch, which could not be predicted */
+        VERIFY_CHECK(((total_stake[2 * i + 1] | (total_stake[2 * i] & parts)) >= least) ==
+                     (total_stake[2 * i + 1] >= threshold && (total_stake[2 * i + 1] | total_stake[2 * i]) != 0));
         uid[count] = (uint16_t)i;
-        count += (total.hi >= threshold) & ((total.hi | total.lo) != 0);
+        count += (total_stake[2 * i + 1] | (total_stake[2 * i] & parts)) >= least;
     }
-    return count;
+    return (uint32_t)count;
+}
+
+/* Their parts of the sum, of which those that are 0 leave the list; how many stay. */
+static uint32_t shares_of_stake(uint32_t listed, const uint64_t *total_stake, wide sum, uint16_t *restrict uid, int64_t *restrict share) {
+    size_t count = 0;
+    if (fixed_is_whole(sum)) {
+        const fixed_whole whole = fixed_whole_of(sum);
+        for (size_t k = 0; k < listed; k++) {
+            const size_t i = uid[k];
+            const int64_t part = fixed_part_of(stake_of(total_stake, i), &whole);
+            uid[count] = (uint16_t)i;
+            share[count] = part;
+            count += part != 0;
+        }
+    } else {
+        for (size_t k = 0; k < listed; k++) {
+            const uint16_t i = uid[k];
+            uid[count] = i;
+            share[count] = part_of_little(stake_of(total_stake, i), sum);
+            count += share[count] != 0;
+        }
+    }
+    return (uint32_t)count;
 }
 
 void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked) {
     const uint32_t owner = owner_uid == YUMA_NO_OWNER ? n : (uint32_t)owner_uid;
     uint16_t *uid = staked->uid;
-    uint32_t listed = list_staked(0, owner, total_stake, stake_threshold, uid), count = 0;
+    uint32_t listed = list_staked(0, owner, total_stake, stake_threshold, uid);
     if (owner < n) { /* whose stake counts below the threshold too */
         listed += list_staked(owner, owner + 1, total_stake, 0, uid + listed);
         listed += list_staked(owner + 1, n, total_stake, stake_threshold, uid + listed);
@@ -79,15 +90,7 @@ void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_thresho
         sum = wide_add(sum, stake_of(total_stake, uid[k]));
         VERIFY_CHECK(sum.hi >> 63 == 0);
     }
-    const stake_sum of = stake_sum_of(sum);
-    for (uint32_t k = 0; k < listed; k++) {
-        const uint16_t i = uid[k];
-        const int64_t share = share_of_stake(stake_of(total_stake, i), &of);
-        uid[count] = i;
-        staked->share[count] = share;
-        count += share != 0;
-    }
-    staked->count = count;
+    staked->count = shares_of_stake(listed, total_stake, sum, uid, staked->share);
 }
 
 yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid,
@@ -100,68 +103,36 @@ yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64
         sum = wide_add(sum, filtered_stake(total_stake, i, stake_threshold, owner_uid));
         VERIFY_CHECK(sum.hi >> 63 == 0);
     }
-    const stake_sum of = stake_sum_of(sum);
+    const int is_whole = fixed_is_whole(sum);
+    const fixed_whole whole = is_whole ? fixed_whole_of(sum) : (fixed_whole){{0, 0}, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
-        stake[i] = share_of_stake(filtered_stake(total_stake, i, stake_threshold, owner_uid), &of);
+        const wide filtered = filtered_stake(total_stake, i, stake_threshold, owner_uid);
+        stake[i] = is_whole ? fixed_part_of(filtered, &whole) : (filtered.hi | filtered.lo) == 0 ? 0 : part_of_little(filtered, sum);
     }
     return YUMA_OK;
 }
 
-/* The k-th largest of the values, 1 <= k <= count; *equals: how many of those that equal it are among the k largest. values, room: of
- * count each, used up. Each round parts what is left by one of them; where that does not help, by the middle of the span that is
- * left, which ends after 64 rounds. */
-static int64_t kth_largest(int64_t *restrict values, int64_t *restrict room, uint32_t count, uint32_t k, uint32_t *equals) {
-    enum { ROUNDS = 12 };
-    int64_t low = INT64_MIN, high = INT64_MAX; /* what is left is within */
-    for (unsigned round = 0;; round++) {
-        VERIFY_CHECK(k >= 1 && k <= count && low <= high);
-        int64_t a = values[0], b = values[count / 2], c = values[count - 1];
-        int64_t pivot = fixed_max(fixed_min(a, b), fixed_min(fixed_max(a, b), c));
-        if (round >= ROUNDS) {
-            pivot = (int64_t)((uint64_t)low + ((uint64_t)high - (uint64_t)low) / 2);
-        }
-        uint32_t above = 0, below = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            int64_t x = values[i];
-            VERIFY_CHECK(x >= low && x <= high);
-            values[above] = x;
-            above += x > pivot;
-            room[below] = x;
-            below += x < pivot;
-        }
-        if (k <= above) {
-            low = pivot + 1;
-            count = above;
-        } else if (k <= count - below) {
-            *equals = k - above;
-            return pivot;
-        } else {
-            high = pivot - 1;
-            k -= count - below;
-            count = below;
-            int64_t *other = values;
-            values = room;
-            room = other;
+/* Of the uids listed, the k with the highest keys, among equals the higher uids, have a permit, and the others none; 1 <= k <= count. */
+static void permit_highest(const uid_loops *loops, uint32_t count, const uint16_t *uid, const int32_t *keys, uint32_t k,
+                           uint8_t *permit) {
+    uint32_t reach;
+    VERIFY_CHECK(k >= 1 && k <= count);
+    const int32_t least = loops->reached_by(count, keys, k, &reach);
+    for (uint32_t m = 0; m < count; m++) {
+        permit[uid[m]] = keys[m] >= least;
+    }
+    for (uint32_t m = 0; reach != k; m++) { /* the lower uids of those that just reach it */
+        VERIFY_CHECK(m < count);
+        if (keys[m] == least) {
+            permit[uid[m]] = 0;
+            reach--;
         }
     }
 }
 
-/* The k uids of those listed, or of all where uid is null, that have the highest stake; 1 <= k <= count. values, room: of count each. */
-static void permit_highest(uint32_t count, const uint16_t *uid, const int64_t *stake, uint32_t k, uint8_t *permit, int64_t *values,
-                           int64_t *room) {
-    uint32_t equals;
-    memcpy(values, stake, count * sizeof *values);
-    const int64_t last = kth_largest(values, room, count, k, &equals);
-    for (uint32_t m = 0; m < count; m++) {
-        permit[uid == NULL ? m : uid[m]] = stake[m] > last;
-    }
-    for (uint32_t m = count; equals != 0;) { /* the higher uids */
-        VERIFY_CHECK(m > 0);
-        if (stake[--m] == last) {
-            permit[uid == NULL ? m : uid[m]] = 1;
-            equals--;
-        }
-    }
+/* Integers of 32 bits in the order of the numbers. */
+static inline int32_t key_of(uint32_t x) {
+    return (int32_t)(x ^ (uint32_t)1 << 31);
 }
 
 yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
@@ -173,14 +144,32 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
         return YUMA_OK;
     }
     arena memory = arena_of(workspace, workspace_size);
-    int64_t *values = arena_take(&memory, n, sizeof *values), *room = arena_take(&memory, n, sizeof *room);
-    REQUIRE(values != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
-    permit_highest(n, NULL, stake, k, permit, values, room);
+    int32_t *high = arena_take(&memory, n, sizeof *high), *low = arena_take(&memory, n, sizeof *low);
+    uint16_t *uid = arena_take(&memory, n, sizeof *uid);
+    REQUIRE(high != NULL && low != NULL && uid != NULL, YUMA_ERROR_WORKSPACE);
+    uint32_t reach = n, above = 0, equal = 0;
+    int32_t differ = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        high[i] = (int32_t)(stake[i] >> 32);
+        differ |= high[i] ^ high[0];
+    }
+    const int32_t least = differ == 0 ? high[0] : yuma_uids_portable.reached_by(n, high, k, &reach);
+    for (uint32_t i = 0; i < n; i++) {
+        permit[i] = high[i] > least;
+        above += high[i] > least;
+        uid[equal] = (uint16_t)i;
+        low[equal] = key_of((uint32_t)stake[i]);
+        equal += high[i] == least;
+    }
+    VERIFY_CHECK(above <= k && above + equal == reach);
+    if (above < k) {
+        permit_highest(&yuma_uids_portable, equal, uid, low, k - above, permit);
+    }
     return YUMA_OK;
 }
 
-yuma_status yuma_permits_of(uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators, int32_t owner_uid,
-                            uint8_t *new_permit, void *workspace, size_t workspace_size) {
+yuma_status yuma_permits_of(const uid_loops *loops, uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators,
+                            int32_t owner_uid, uint8_t *new_permit, void *workspace, size_t workspace_size) {
     memset(new_permit, 0, n);
     if (staked->count <= max_allowed_validators) { /* those who lose a permit have no stake */
         for (uint32_t k = 0; k < staked->count; k++) {
@@ -188,9 +177,13 @@ yuma_status yuma_permits_of(uint32_t n, const uid_shares *staked, uint16_t max_a
         }
     } else if (max_allowed_validators != 0) {
         arena memory = arena_of(workspace, workspace_size);
-        int64_t *values = arena_take(&memory, staked->count, sizeof *values), *room = arena_take(&memory, staked->count, sizeof *room);
-        REQUIRE(values != NULL && room != NULL, YUMA_ERROR_WORKSPACE);
-        permit_highest(staked->count, staked->uid, staked->share, max_allowed_validators, new_permit, values, room);
+        int32_t *keys = arena_take(&memory, staked->count, sizeof *keys);
+        REQUIRE(keys != NULL, YUMA_ERROR_WORKSPACE);
+        for (uint32_t k = 0; k < staked->count; k++) {
+            VERIFY_CHECK(staked->share[k] < YUMA_ONE); /* as another one has a share too */
+            keys[k] = key_of((uint32_t)staked->share[k]);
+        }
+        permit_highest(loops, staked->count, staked->uid, keys, max_allowed_validators, new_permit);
     }
     if (owner_uid != YUMA_NO_OWNER) {
         new_permit[owner_uid] = 1;
@@ -217,27 +210,38 @@ yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_
     return YUMA_OK;
 }
 
-/* 3.4 */
-static inline int counts(const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint32_t i) {
-    return (active[i] != 0) & ((validator_permit[i] != 0) | ((int32_t)i == owner_uid));
+/* 3.4: whether a uid's stake is active stake. */
+static void count_active(uint32_t n, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint8_t *counts) {
+    for (uint32_t i = 0; i < n; i++) {
+        counts[i] = (active[i] != 0) & (validator_permit[i] != 0);
+    }
+    if (owner_uid != YUMA_NO_OWNER) {
+        counts[owner_uid] = active[owner_uid] != 0;
+    }
 }
 
-void yuma_active_shares(const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid,
-                        uid_shares *counted) {
-    uint32_t count = 0;
-    int64_t sum = 0;
-    for (uint32_t k = 0; k < staked->count; k++) { /* without a branch, which could not be predicted */
-        const uint16_t i = staked->uid[k];
-        const int64_t share = staked->share[k], kept = -(int64_t)counts(active, validator_permit, owner_uid, i);
-        VERIFY_CHECK(is_proportion(share) && share != 0);
-        counted->uid[count] = i;
-        counted->share[count] = share;
-        count += kept != 0;
-        sum += share & kept;
+yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit,
+                               int32_t owner_uid, uid_shares *active_stake, void *workspace, size_t workspace_size) {
+    arena memory = arena_of(workspace, workspace_size);
+    uint8_t *counts = arena_take(&memory, n, sizeof *counts);
+    REQUIRE(counts != NULL, YUMA_ERROR_WORKSPACE);
+    count_active(n, active, validator_permit, owner_uid, counts);
+    uint16_t *uid = active_stake->uid;
+    int64_t *share = active_stake->share, sum = 0;
+    size_t count = 0;
+    for (size_t k = 0, staked_count = staked->count; k < staked_count; k++) { /* without a branch, which could not be predicted */
+        uid[count] = staked->uid[k];
+        share[count] = staked->share[k];
+        count += counts[staked->uid[k]];
+    }
+    for (size_t k = 0; k < count; k++) {
+        VERIFY_CHECK(is_proportion(share[k]) && share[k] != 0);
+        sum += share[k];
     }
     VERIFY_CHECK(is_proportion(sum));
-    counted->count = count;
-    divide_shares(counted, sum);
+    active_stake->count = (uint32_t)count;
+    divide_shares(active_stake, sum);
+    return YUMA_OK;
 }
 
 yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active, const uint8_t *validator_permit,
@@ -248,7 +252,7 @@ yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *a
     int64_t sum = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
         VERIFY_CHECK(is_proportion(stake[i]));
-        int64_t counted = stake[i] & -(int64_t)counts(active, validator_permit, owner_uid, i);
+        int64_t counted = stake[i] & -(int64_t)((active[i] != 0) & ((validator_permit[i] != 0) | ((int32_t)i == owner_uid)));
         active_stake[i] = counted;
         sum += counted;
         all |= counted;

@@ -298,11 +298,9 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     e.beta = (double)beta / 4294967296.0;
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;
-    vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, 0,
+    vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL,
+                      path->uids.latest(of.n, state->block_at_registration),
                       yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block, state->last_yuma_step_block)};
-    for (uint32_t j = 0; j < of.n; j++) {
-        d.latest = d.registered[j] > d.latest ? d.registered[j] : d.latest;
-    }
     memset(shares->validator_trust, 0, of.n * sizeof *shares->validator_trust);
     memset(shares->dividends, 0, of.n * sizeof *shares->dividends);
 

@@ -20,6 +20,7 @@
 #include "assumptions.h"
 #include "profile.h"
 #include "shares.h"
+#include "uids.h"
 #include "verify.h"
 #include "yuma.h"
 
@@ -114,6 +115,7 @@ typedef struct {
 
 typedef struct {
     uint32_t isa;
+    uid_loops uids;
     /* Whether it does, as it was compiled, once the mode is set: some emulators, valgrind's among them, take the mode and round to
      * nearest, and so does what a compiler folds, which clang does without -frounding-math and does not tell of. */
     int (*rounds_downward)(void);

@@ -35,6 +35,7 @@
 #include "vector_bonds.h"
 #include "vector_rows.h"
 #include "vector_store.h"
+#include "vector_uids.h"
 
 static int PATH(rounds_downward)(void) {
     volatile double one = 1, tiny = 0x1p-60;
@@ -43,7 +44,19 @@ static int PATH(rounds_downward)(void) {
 }
 
 const vector_path PATH(path) = {
-    ISA,         PATH(rounds_downward), PATH(normalize),        PATH(divide), PATH(consensus), PATH(clip),
-    PATH(bonds), PATH(alphas),          PATH(packed_consensus), PATH(decay),  PATH(clip_rows), PATH(average_rows),
-    PATH(normalize_rows), PATH(pack),
+    .isa = ISA,
+    .uids = {PATH(activity), PATH(reached_by), PATH(latest), PATH(store)},
+    .rounds_downward = PATH(rounds_downward),
+    .normalize = PATH(normalize),
+    .divide = PATH(divide),
+    .consensus = PATH(consensus),
+    .clip = PATH(clip),
+    .bonds = PATH(bonds),
+    .alphas = PATH(alphas),
+    .packed_consensus = PATH(packed_consensus),
+    .decay = PATH(decay),
+    .clip_rows = PATH(clip_rows),
+    .average_rows = PATH(average_rows),
+    .normalize_rows = PATH(normalize_rows),
+    .pack = PATH(pack),
 };

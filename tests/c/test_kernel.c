@@ -308,6 +308,65 @@ static void test_parts(void) {
     }
 }
 
+/* ---- loops of uids.h ------------------------------------------------------------------------------------------------------ */
+
+/* As any machine has them, then those of each instruction set of this one; null after the last. */
+static const uid_loops *loops_of(unsigned number) {
+    for (uint32_t isa = YUMA_ISA_AVX2; number != 0 && isa <= YUMA_ISA_NEON; isa <<= 1) {
+        const vector_path *path = yuma_vector_path(isa & yuma_isa_available());
+        number -= path != NULL;
+        if (path != NULL && number == 0) {
+            return &path->uids;
+        }
+    }
+    return number == 0 ? &yuma_uids_portable : NULL;
+}
+
+#define EACH_LOOPS(loops) \
+    unsigned number_ = 0; \
+    for (const uid_loops *loops = loops_of(number_); loops != NULL; loops = loops_of(++number_))
+
+/* Whole vectors of what is looked for in few places, and what is left after them. */
+static void test_loops(void) {
+    enum { UIDS = 200 };
+    for (size_t turn = 0; turn < 4000; turn += stride) {
+        uint64_t dates[UIDS], first = edges[random_bits() % edge_count], latest = 0;
+        int32_t keys[UIDS];
+        int64_t shares[UIDS];
+        uint32_t n = 1 + (uint32_t)(random_bits() % UIDS), k = 1 + (uint32_t)(random_bits() % n);
+        unsigned kind = turn % 4;
+        for (uint32_t i = 0; i < n; i++) {
+            dates[i] = kind == 0 ? random_runs() : kind == 1 ? first + random_bits() % 3 - 1 : edges[random_bits() % edge_count];
+            latest = dates[i] > latest ? dates[i] : latest;
+            keys[i] = kind == 0 ? (int32_t)random_runs() : kind == 1 ? (int32_t)(random_bits() % 5) - 2 : (int32_t)dates[i];
+            shares[i] = kind == 0 ? 0 : (int64_t)(random_runs() >> 32);
+        }
+        shares[random_bits() % n] = turn % 3 == 0 ? YUMA_ONE : 1;
+        EACH_LOOPS(loops) {
+            uint8_t active[UIDS + 1];
+            uint16_t stored[UIDS + 1];
+            active[n] = 77;
+            loops->activity(n, dates, first, active);
+            CHECK(active[n] == 77 && loops->latest(n, dates) == latest);
+            uint32_t reach, reached = 0, above = 0;
+            int32_t least = loops->reached_by(n, keys, k, &reach);
+            stored[n] = 7777;
+            CHECK(loops->store(n, shares, stored) && stored[n] == 7777);
+            for (uint32_t i = 0; i < n; i++) {
+                CHECK(active[i] == (dates[i] >= first) && stored[i] == fixed_to_u16(shares[i]));
+                reached += keys[i] >= least;
+                above += keys[i] > least;
+            }
+            CHECK(reach == reached && reached >= k && (reached == k || above < k));
+            uint32_t place = (uint32_t)(random_bits() % n);
+            int64_t held = shares[place];
+            shares[place] = turn % 2 ? YUMA_ONE + 1 + (int64_t)(random_runs() >> 1 >> random_bits() % 32) % (INT64_MAX - YUMA_ONE) : -1 - (int64_t)(random_runs() >> 1);
+            CHECK(!loops->store(n, shares, stored));
+            shares[place] = held;
+        }
+    }
+}
+
 /* Whether these are the uids that have a share, ascending, with what each has. */
 static int are_shares(const uid_shares *of, uint32_t n, const int64_t *shares) {
     uint32_t count = 0;
@@ -356,13 +415,15 @@ static void test_normalize_stake(void) {
             permit[i] = (uint8_t)(random_bits() % 3);
         }
         CHECK(yuma_active_stake(n, stake, active, permit, owner, active_stake) == YUMA_OK);
-        yuma_active_shares(&staked, active, permit, owner, &counted);
-        CHECK(are_shares(&counted, n, active_stake));
         unsigned char workspace[16 * UIDS + 64];
+        CHECK(yuma_active_shares(n, &staked, active, permit, owner, &counted, workspace, sizeof workspace) == YUMA_OK);
+        CHECK(are_shares(&counted, n, active_stake));
         for (uint32_t k = 0; k <= n; k++) {
             CHECK(yuma_permits(n, stake, (uint16_t)k, owner, new_permit, workspace, sizeof workspace) == YUMA_OK);
-            CHECK(yuma_permits_of(n, &staked, (uint16_t)k, owner, listed, workspace, sizeof workspace) == YUMA_OK);
-            CHECK(memcmp(new_permit, listed, n) == 0);
+            EACH_LOOPS(loops) {
+                CHECK(yuma_permits_of(loops, n, &staked, (uint16_t)k, owner, listed, workspace, sizeof workspace) == YUMA_OK);
+                CHECK(memcmp(new_permit, listed, n) == 0);
+            }
         }
     }
 }
@@ -1404,6 +1465,7 @@ int main(int count, char **arguments) {
     test_top_k();
     test_permits();
     test_parts();
+    test_loops();
     test_normalize_stake();
     test_emission();
     test_store();
