@@ -56,9 +56,9 @@ class _Bonds:
         return int(self.parts["indptr"][epoch % self.turns, -1])
 
     def rows(self, epoch: int) -> SparseRows:
-        indptr, uid, value = (self.parts[part][epoch % self.turns] for part in ROWS)
-        entries = self.entries(epoch)
-        return SparseRows._trusted(indptr, uid[:entries], value[:entries])
+        turn, entries = epoch % self.turns, self.entries(epoch)
+        indptr, uid, value = (self.parts[part] for part in ROWS)
+        return SparseRows._trusted(indptr[turn], uid[turn, :entries], value[turn, :entries])
 
     def grown(self, room: int, epoch: int) -> _Bonds:
         """More room, with what `epoch` stored."""

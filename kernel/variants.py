@@ -85,12 +85,11 @@ class _Memory:
             self.workspace, self.workspace_size = kept.allocate(needed), needed
 
     def kept_bonds(self, count: int) -> list[SparseRows]:
-        rows = []
-        for k in range(count):
-            indptr, uid, value = (self.bonds[part][k] for part in ROWS)
-            entries = int(indptr[-1])
-            rows.append(SparseRows._trusted(indptr, uid[:entries], value[:entries]))
-        return rows
+        indptr, uid, value = (self.bonds[part] for part in ROWS)
+        return [
+            SparseRows._trusted(indptr[k], uid[k, :entries], value[k, :entries])
+            for k, entries in enumerate(indptr[:count, -1].tolist())
+        ]
 
 
 class Run:
@@ -119,11 +118,14 @@ class Run:
         part_of = slice(count)
         each = np.arange(count, dtype=np.int64)
         weights, bonds = given.pop("weights", None), given.pop("bonds", None)
-        dense = isinstance(weights, np.ndarray)
+        dense = isinstance(weights, (np.ndarray, tuple))
         most_weights, most_bonds = self.held_weights, self.held_bonds
-        if isinstance(weights, np.ndarray):
+        if dense:
             most_weights = self.dense_weights
-            memory.dense_at[part_of] = address_of(weights) + each * weights.strides[0]
+            if isinstance(weights, np.ndarray):
+                memory.dense_at[part_of] = address_of(weights) + each * weights.strides[0]
+            else:
+                memory.dense_of[0:count] = [ffi.from_buffer("uint16_t[]", rows) for rows in weights]
         elif weights is not None:
             most_weights = self._place(memory, "weights", weights)
         if bonds is not None:
@@ -148,7 +150,7 @@ class Run:
         inputs = (count, memory.states, memory.rules, memory.amounts, memory.results)
         rest = (memory.room, native.selected_mask(), memory.workspace, memory.workspace_size, memory.done)
         native._check(lib.yuma_variants(*inputs, memory.dense, *rest) if dense else lib.yuma_simulate(*inputs, *rest))
-        del held, given  # what C has read
+        del held, given, weights  # what C has read
         if memory.keep_bonds:
             chunk.bonds.extend(memory.kept_bonds(count))
 

@@ -60,6 +60,7 @@ def test_held(backend: str, every: int, bonds: bool) -> None:
         got = yk.simulate(state, h, epochs=epochs, emission=5, every=every, bonds=bonds, backend=backend)
         held_to(got, results, last, every)
         assert (got.bonds is not None) == bonds
+        assert got.blocks.tolist() == [state.current_block] * (epochs // every)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5, 64])

@@ -188,11 +188,13 @@ def test_forms_of_weights(backend: str) -> None:
     for form in forms:
         held_to(yk.variants(state, h, weights=form, threads=2, backend=backend), expected)
     backwards = np.arange(n)[::-1]
-    held_to(yk.variants(state, h, weights=dense[:, ::-1], uids=backwards, backend=backend), expected)
     for held in (rows[1], dense[1], dense[1].tolist(), scipy.sparse.csr_array(dense[1])):
         held_to(yk.variants(state, h, weights=held, backend=backend), expected[1:2])
         held_to(yk.variants(state, h, weights=held, count=2, backend=backend), expected[1:2] * 2)
-    held_to(yk.variants(state, h, weights=dense[:, :0], uids=[], backend=backend), [yk.epoch(state, h, backend=backend)] * 3)
+    for none in (dense[:, :0], iter(dense[:, :0])):
+        held_to(yk.variants(state, h, weights=none, uids=[], backend=backend), [yk.epoch(state, h, backend=backend)] * 3)
+    for some in (dense[:, ::-1], iter(dense[:, ::-1]), iter([dense[0, ::-1], dense[1:, ::-1]])):
+        held_to(yk.variants(state, h, weights=some, uids=backwards, backend=backend), expected)
     held_to(yk.variants(state, h, weights=dense[0, 2:5], uids=[2, 3, 4], count=1, backend=backend), one_by_one(
         state, h, {"weights": dense[:, 2:5], "uids": np.array([2, 3, 4])}, backend, range(1)))  # fmt: skip
 
@@ -361,6 +363,7 @@ ENDLESS += [ENDLESS, ENDLESS]
         ({"weights": "abc"}, "weights", None),
         ({"weights": [EMPTY, yk.SparseRows.empty(4)]}, "weights", 1),
         ({"weights": [EMPTY, None]}, "weights", 1),
+        ({"weights": [EMPTY, DENSE[0]]}, "weights", 1),
         ({"weights": yk.SparseRows.empty(4)}, "bonds", None),
         ({"weights": np.ma.array(DENSE, mask=True)}, "weights", None),
         ({"bonds": [EMPTY, yk.SparseRows.empty(4)]}, "bonds", 1),

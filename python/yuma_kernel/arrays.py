@@ -43,7 +43,7 @@ def freeze(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
         owner = owner.base
     if type(owner) is bytes and array.flags.c_contiguous:
         return array
-    return cast("npt.NDArray[_T]", _in_bytes(array, array.dtype))
+    return _in_bytes(array, array.dtype)
 
 
 def seal(array: AnyArray) -> AnyArray:
@@ -56,7 +56,8 @@ def seal(array: AnyArray) -> AnyArray:
 
 def _in_bytes(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     """A copy in a bytes object, the memory read as `dtype`, which has the item size of the array's."""
-    return np.ndarray(array.shape, dtype, cast(Any, array.tobytes()))
+    data: Any = array.tobytes()
+    return np.ndarray(array.shape, dtype, data)
 
 
 def as_made(name: str, held: AnyArray, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:

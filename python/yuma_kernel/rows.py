@@ -321,9 +321,7 @@ class SparseRows(_Value):
     @classmethod
     def _trusted(cls, indptr: U32Array, uid: U16Array, value: AnyArray) -> SparseRows:
         """Rows that a backend made; no check."""
-        rows = object.__new__(cls)
-        rows._set(indptr=freeze(indptr), uid=freeze(uid), value=freeze(value))
-        return rows
+        return cls._frozen({"indptr": freeze(indptr), "uid": freeze(uid), "value": freeze(value)})
 
     @classmethod
     def _frozen(cls, fields: dict[str, Any]) -> SparseRows:

@@ -143,7 +143,7 @@ class Chunk:
     Attributes:
         first, count: which variants.
         given: arrays with a row or an item for each; lists of SparseRows and Hyperparameters; dense weights as
-            uint16[count, uids, n] in C order, which somebody else may be writing to.
+            uint16[count, uids, n] in C order, which somebody else may be writing to, or as a tuple of uint16[uids, n].
         kept: by output, where the rows of these variants go.
         bonds: where the bonds go, if they are kept.
     """
@@ -325,9 +325,14 @@ class _Weights:
         return self.sparse.own(value) if self._is_sparse(value) else self.dense.own(value)
 
     def gathered(self, values: list[Any]) -> Any:
-        return values if isinstance(values[0], SparseRows) else np.stack(values)
+        """Dense rows as a tuple, and no stack, which would be a second copy of the largest of all inputs."""
+        if isinstance(values[0], SparseRows):
+            return values
+        return tuple(rows if self.order is None else np.ascontiguousarray(rows[self.order]) for rows in values)
 
     def piece(self, stack: Any, first: int, stable: bool) -> Any:
+        if isinstance(stack, tuple):  # what `gathered` made
+            return stack
         if isinstance(stack, list):
             return self.sparse.piece(stack, first, stable)
         if stack.dtype != np.uint16 or not stack.dtype.isnative:
@@ -686,7 +691,7 @@ def _uids(uids: object, n: int) -> tuple[U16Array, AnyArray | None]:
 
 
 def _held_rows(state: SubnetState, uids: U16Array, kind: Any, dense: Any) -> SparseRows:
-    return with_dense_rows(state.weights, uids, kind.piece(np.stack([kind.own(dense)]), 0, True)[0])
+    return with_dense_rows(state.weights, uids, kind.gathered([kind.own(dense)])[0])
 
 
 def with_dense_rows(rows: SparseRows, uids: U16Array, dense: AnyArray) -> SparseRows:
@@ -754,7 +759,7 @@ def _stepwise(plan: Plan, backend: Backend) -> Callable[[Chunk], None]:
             dense = dense.copy()
         for k in range(chunk.count):
             changes = {name: piece[k] for name, piece in chunk.given.items() if name in state_fields}
-            if isinstance(dense, np.ndarray):
+            if isinstance(dense, (np.ndarray, tuple)):
                 changes["weights"] = with_dense_rows(plan.state.weights, plan.uids, dense[k])
             state = replace(plan.state, **changes)
             rules = plan.hyperparameters or chunk.given["hyperparameters"][k]
