@@ -276,6 +276,16 @@ def test_mechanisms_in_one_reading() -> None:
     with pytest.raises(CHAIN.NoSubnet, match=r"MechanismCountCurrent\(7\).*below 2, got 2"):
         CHAIN.snapshot(node.rpc, 7, mechanism=2)
     result = asyncio.run(CHAIN.asubnet(node.rpc, 7)).epoch()
+    assert subnet.table().columns["emission_rao"] == [s.emission for s in subnet.snapshots]
+    assert "<th>emission (rao)</th>" in subnet._repr_html_()
+    plain = json.loads(json.dumps(result.to_dict()))
+    assert plain["emission"] == result.emission.tolist()
+    assert [own["incentive"] for own in plain["mechanisms"]] == [own.incentive.tolist() for own in result.mechanisms]
+    columns = result.table().columns
+    assert columns["incentive_1"] == result.mechanisms[1].incentive.tolist()
+    assert columns["server_emission_rao"] == result.server_emission.tolist()
+    assert columns["validator_permit"] == result.validator_permit.tolist()
+    assert "<th>server emission (rao)</th>" in result._repr_html_()
     assert len(result.mechanisms) == 2
     together = sum(int(r.server_emission.sum()) for r in result.mechanisms)
     assert int(result.server_emission.sum()) == together

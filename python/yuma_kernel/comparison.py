@@ -21,7 +21,7 @@ from yuma_kernel.many import epoch_many
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.snapshot import Snapshot
-from yuma_kernel.tables import SHOWN, Table, alpha, proportion
+from yuma_kernel.tables import SHOWN, Table, Tabled, alpha, proportion
 from yuma_kernel.types import Hyperparameters, SubnetState, plain
 from yuma_kernel.values import _Value
 
@@ -103,7 +103,7 @@ class _Plain(_Value):
 
 
 @dataclass(frozen=True, eq=False)
-class Breakdown(_Plain):
+class Breakdown(Tabled, _Plain):
     """The change of one number of one uid, taken apart. Raw bits throughout.
 
     Attributes:
@@ -192,7 +192,7 @@ class _Part(_Plain):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison(_Plain):
+class Comparison(Tabled, _Plain):
     """Two snapshots of a subnet, or two results of it, as `compare` makes it.
 
     Attributes:

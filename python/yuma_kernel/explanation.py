@@ -15,11 +15,15 @@ import numpy as np
 from yuma_kernel import reference
 from yuma_kernel.arrays import U64_MAX, AnyArray, BoolArray, I64Array, U64Array, integer
 from yuma_kernel.epoch import epoch, load_backend
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.reference import ONE, cmul, div, ratio16
 from yuma_kernel.results import EpochResult
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import SHOWN, Table, alpha, proportion
 from yuma_kernel.types import Hyperparameters, SubnetState
+
+PARTS: Final = ("weights", "bonds", "given", "held")
+"""The tables of an account, in their order: of its weights and bonds, of the weights and of the bonds on it."""
 
 MASKS: Final[Mapping[str, str]] = {
     "permit": "the validator has no permit",
@@ -313,6 +317,19 @@ class Explanation:
     def tables(self) -> list[Table]:
         """Weights, bonds, who gives, who holds bonds: every row, as machines and as people read them."""
         return [_weights_table(self), _bonds_table(self), _given_table(self), _held_table(self)]
+
+    def to_frame(self, part: str = "weights") -> Any:
+        """A pandas DataFrame of one of the tables, with the numbers that machines read.
+
+        Args:
+            part: one of `PARTS`.
+
+        Raises:
+            InputError: another part. ImportError: pandas is not installed.
+        """
+        if not isinstance(part, str) or part not in PARTS:
+            raise InputError("part", f"expected one of {', '.join(PARTS)}, got {shown(part)}")
+        return self.tables()[PARTS.index(part)].frame()
 
 
 def explain(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from yuma_kernel.arrays import has_items, integer
 from yuma_kernel.errors import InputError
+from yuma_kernel.tables import Table, Tabled
 from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 
 MAX_BITS: Final = 2**127 - 1
@@ -16,7 +17,7 @@ MAX_BITS: Final = 2**127 - 1
 
 
 @dataclass(frozen=True, repr=False)
-class PermitThreshold:
+class PermitThreshold(Tabled):
     """By uid, the least stake with which it would have a permit.
 
     Attributes:
@@ -64,24 +65,28 @@ class PermitThreshold:
             f"max_allowed_validators {self.max_allowed_validators}{needed})"
         )
 
+    def table(self) -> Table:
+        """A row for each uid; all amounts in rao."""
+        columns: dict[str, Any] = {
+            "uid": self.uids,
+            "permit": self.permit,
+            "needs_rao": self.stake,
+            "has_rao": self.held,
+            "lacks_rao": self.missing,
+        }
+        people = {
+            name: ["none is enough" if value is None else value for value in values] for name, values in columns.items()
+        }
+        headers = {name: name.replace("_rao", " (rao)") for name in columns}
+        return Table(columns, people, headers, title="Stake for a permit")
+
     def _repr_html_(self) -> str:
-        head = "<tr><th>uid</th><th>permit</th><th>needs (rao)</th><th>has (rao)</th><th>lacks (rao)</th></tr>"
-        lines = zip(self.uids, self.permit, self.stake, self.held, self.missing, strict=True)
-        rows = "".join(
-            f"<tr><td>{uid}</td><td>{'yes' if has else 'no'}</td><td>{_cell(least)}</td><td>{have}</td>"
-            f"<td>{_cell(lacks)}</td></tr>"
-            for uid, has, least, have, lacks in lines
-        )
-        return f"<table><caption>Stake for a permit</caption>{head}{rows}</table>"
+        return self.table().html()
 
     def to_dict(self) -> dict[str, Any]:
         """By field, plain lists and integers, and `missing`."""
         lists = {name: list(getattr(self, name)) for name in ("uids", "stake", "held", "permit", "missing")}
         return {**lists, "max_allowed_validators": self.max_allowed_validators, "n": self.n}
-
-
-def _cell(value: int | None) -> str:
-    return "none is enough" if value is None else str(value)
 
 
 def permit_threshold(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from yuma_kernel.moves import Change, Draft, drafts
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
-from yuma_kernel.tables import SHOWN, Table, alpha
+from yuma_kernel.tables import SHOWN, Table, Tabled, alpha
 from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 from yuma_kernel.variants import variants
 
@@ -28,7 +27,7 @@ STACK: Final = 32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WhatIf:
+class WhatIf(Tabled):
     """What each change leads to, beside what is. `print` shows the table, a notebook too.
 
     Attributes:
@@ -106,18 +105,6 @@ class WhatIf:
             "changes": {name: str(change) for name, change in self.changes.items()},
             "rows": self.table().rows(),
         }
-
-    def to_frame(self) -> Any:
-        """The table as a pandas DataFrame.
-
-        Raises:
-            ImportError: pandas is not installed.
-        """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError as error:
-            raise ImportError("WhatIf.to_frame needs pandas: pip install pandas") from error
-        return pandas.DataFrame(dict(self.table().columns))
 
 
 _SAID: Final[Mapping[str, Callable[[Any], str]]] = {

@@ -21,7 +21,7 @@ from yuma_kernel.moves import Change, drafts, give_share, set_stake, toward_cons
 from yuma_kernel.prospects import what_if
 from yuma_kernel.results import STACKED
 from yuma_kernel.rows import SparseRows
-from yuma_kernel.tables import Table
+from yuma_kernel.tables import Table, Tabled
 from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 
 __all__ = ["Found", "blend_for_trust", "first_to_hold", "least", "share_before_clip", "stake_for_permit"]
@@ -36,7 +36,7 @@ _PERCENTS: Final = 100
 
 
 @dataclass(frozen=True, repr=False)
-class Found:
+class Found(Tabled):
     """What a search found.
 
     Attributes:
@@ -84,9 +84,6 @@ class Found:
     def table(self) -> Table:
         """The answers, in order."""
         return Table({self.unit: [at for at, _ in self.asked], "holds": [holds for _, holds in self.asked]}, title=str(self))
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
     def to_dict(self) -> dict[str, Any]:
         """By field, in plain values."""

@@ -16,7 +16,7 @@ from yuma_kernel.arrays import U16_MAX, U64_MAX, array, has_items, integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import upscale_to_u16
-from yuma_kernel.tables import Table
+from yuma_kernel.tables import Table, Tabled
 from yuma_kernel.types import Hyperparameters, SubnetState
 from yuma_kernel.weights import uid_of_key
 
@@ -50,7 +50,7 @@ class Check:
 
 
 @dataclass(frozen=True, repr=False)
-class Preflight:
+class Preflight(Tabled):
     """What the chain would say to a call.
 
     Attributes:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Final
 
+from yuma_kernel.extras import extra
+
 _ONE: Final = 1 << 32
 SHOWN: Final = 10
 """Rows that a table shows of those that it has, unless more are asked for."""
@@ -109,3 +111,45 @@ class Table:
             out += f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>"
             out += "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
         return f"{out}</table>{f'<p>{escape(self.caption)}</p>' if self.caption else ''}"
+
+    def frame(self) -> Any:
+        """A pandas DataFrame of what machines read; integers stay integers, also beside what is missing.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        pandas = extra("pandas")
+        return pandas.DataFrame({name: _series(pandas, list(values)) for name, values in self.columns.items()})
+
+
+def _series(pandas: Any, values: list[Any]) -> Any:
+    """A column; pandas would make doubles of integers beside None, which hold 53 bits."""
+    known = [value for value in values if value is not None]
+    kinds = set(map(type, known))
+    if len(known) == len(values) or kinds not in ({int}, {bool}):
+        return pandas.Series(values, dtype=None if values else object)
+    if kinds == {bool}:
+        return pandas.Series(values, dtype="boolean")
+    for dtype, low, high in (("Int64", -(2**63), 2**63 - 1), ("UInt64", 0, 2**64 - 1)):
+        if low <= min(known) and max(known) <= high:
+            return pandas.Series(pandas.array(values, dtype=dtype))
+    return pandas.Series(values, dtype=object)
+
+
+class Tabled:
+    """A result that is a table too."""
+
+    def table(self) -> Table:
+        """The result as a table, for people and for machines."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return self.table().html(SHOWN)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame of the table.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return self.table().frame()

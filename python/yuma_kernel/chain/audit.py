@@ -18,7 +18,6 @@ from yuma_kernel.chain.forecast import added, extra_keys
 from yuma_kernel.chain.layout import NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import SubnetResult, combined, emissions, weights
 from yuma_kernel.chain.requests import Flow
-from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import (
     MODES_SINCE,
     NO_COMMIT,
@@ -38,7 +37,7 @@ from yuma_kernel.errors import InputError
 from yuma_kernel.results import OUTPUTS, Difference, EpochResult, _array_difference, _rows_difference
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.snapshot import Snapshot, save
-from yuma_kernel.tables import Table
+from yuma_kernel.tables import Table, Tabled
 
 STORED: Final[Mapping[str, str]] = {
     "active": "Active",

@@ -16,12 +16,11 @@ from yuma_kernel.chain.mechanisms import Subnet, SubnetResult, emissions
 from yuma_kernel.chain.payout import PendingEmission, estimate_pending
 from yuma_kernel.chain.requests import Flow
 from yuma_kernel.chain.schedule import NextEpoch, next_epoch_at
-from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import Place, Reading, commits, profile_for, reading, snapshots
 from yuma_kernel.results import EpochResult
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import activity
-from yuma_kernel.tables import Table, alpha
+from yuma_kernel.tables import Table, Tabled, alpha
 
 KINDS: Final = ("reveal", "commit", "inactive", "weights", "registration", "schedule")
 """What can change a forecast, from the most to the least certain to happen."""
@@ -44,9 +43,6 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
-
-
-_SHOWN: Final = ("validator_trust", "consensus", "dividends", "server_emission", "validator_emission", "validator_permit")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,23 +93,18 @@ class Forecast(Tabled):
 
     def table(self, everybody: bool = False) -> Table:
         """A row for each uid that earns something, or for every uid."""
-        result, hotkeys = self.result, self.snapshot.hotkeys or ()
-        earns = (result.server_emission != 0) | (result.validator_emission != 0)
-        uids = [uid for uid in range(len(earns)) if everybody or earns[uid]]
-        columns: dict[str, list[Any]] = {"uid": uids}
-        for number, mechanism in enumerate(result.mechanisms):
-            name = "incentive" if len(result.mechanisms) == 1 else f"incentive_{number}"
-            columns[name] = mechanism.incentive[uids].tolist()
-        for name in _SHOWN:
-            columns[f"{name}_rao" if name.endswith("emission") else name] = getattr(result, name)[uids].tolist()
+        whole = self.result.table()
+        assert whole.important is not None
+        uids = [uid for uid, earned in enumerate(whole.important) if everybody or earned]
+        columns = {name: [values[uid] for uid in uids] for name, values in whole.columns.items()}
+        hotkeys = self.snapshot.hotkeys or ()
         columns["hotkey"] = [hotkeys[uid] for uid in uids]
         caption = (
             f"subnet {self.netuid}, epoch of block {self.block}, {self.next.blocks_left} blocks after {self.head}: "
             f"{self.emission} rao ({alpha(self.emission)} alpha) by estimate, {sum(self.pending.values())} of it pending"
         )
-        weight = (result.server_emission.astype(object) + result.validator_emission.astype(object))[uids].tolist()
-        headers = {f"{name}_rao": f"{name.replace('_', ' ')} (rao)" for name in _SHOWN if name.endswith("emission")}
-        return Table(columns, headers={**headers, "validator_permit": "permit"}, caption=caption, important=weight)
+        important = [whole.important[uid] for uid in uids]
+        return replace(whole, columns=columns, title="", caption=caption, important=important)
 
     def table_of_changes(self) -> Table:
         """A row for each thing that can still change it."""

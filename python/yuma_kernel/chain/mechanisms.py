@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,11 @@ from yuma_kernel.chain.payout import combine_value, mechanism_weights, split_emi
 from yuma_kernel.epoch import epoch
 from yuma_kernel.results import EpochResult
 from yuma_kernel.snapshot import Snapshot
+from yuma_kernel.tables import Table, Tabled
 
+PAID: Final = ("server_emission", "validator_emission")
+SHOWN: Final = ("validator_trust", "consensus", "dividends", *PAID, "validator_permit")
+"""What a table shows beside the incentives."""
 WEIGHTED: Final = ("stake_weight", "consensus", "validator_trust", "dividends", "emission")
 """What the subnet stores of all mechanisms together, each counting by its emission."""
 
@@ -36,7 +40,7 @@ def together(values: Sequence[AnyArray], weights: Sequence[int]) -> AnyArray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SubnetResult:
+class SubnetResult(Tabled):
     """What the chain stores after the epochs of all mechanisms of a subnet.
 
     Attributes:
@@ -60,6 +64,25 @@ class SubnetResult:
 
     def __repr__(self) -> str:
         return f"SubnetResult(n={self.active.size}, mechanisms={len(self.mechanisms)})"
+
+    def table(self) -> Table:
+        """A row for each uid, as the chain stores it; those that earn most matter most."""
+        uids = list(range(self.active.size))
+        columns: dict[str, list[Any]] = {"uid": uids}
+        for number, mechanism in enumerate(self.mechanisms):
+            name = "incentive" if len(self.mechanisms) == 1 else f"incentive_{number}"
+            columns[name] = mechanism.incentive.tolist()
+        for name in SHOWN:
+            columns[f"{name}_rao" if name in PAID else name] = getattr(self, name).tolist()
+        headers = {f"{name}_rao": f"{name.replace('_', ' ')} (rao)" for name in PAID}
+        weight = (self.server_emission.astype(object) + self.validator_emission.astype(object)).tolist()
+        return Table(columns, headers={**headers, "validator_permit": "permit"}, title=repr(self), important=weight)
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name, in Python's own integers, what the subnet stores; and of each mechanism by itself."""
+        whole = [f.name for f in fields(self) if f.name != "mechanisms"]
+        own = [result.to_dict() for result in self.mechanisms]
+        return {**{name: getattr(self, name).tolist() for name in whole}, "mechanisms": own}
 
 
 def combined(results: Sequence[EpochResult], total: int, parts: Sequence[int]) -> SubnetResult:
@@ -85,7 +108,7 @@ def combined(results: Sequence[EpochResult], total: int, parts: Sequence[int]) -
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Subnet:
+class Subnet(Tabled):
     """A subnet as it is stored, with all its mechanisms.
 
     Attributes:
@@ -103,6 +126,18 @@ class Subnet:
     def __repr__(self) -> str:
         n = self.snapshots[0].state.n
         return f"Subnet(netuid={self.netuid}, block={self.block}, n={n}, mechanisms={len(self.snapshots)})"
+
+    def table(self) -> Table:
+        """A row for each mechanism."""
+        states = [snapshot.state for snapshot in self.snapshots]
+        columns: dict[str, list[Any]] = {
+            "mechanism": list(range(len(states))),
+            "weights": [state.weights.uid.size for state in states],
+            "bonds": [state.bonds.uid.size for state in states],
+            "permits": [int(state.validator_permit.sum()) for state in states],
+            "emission_rao": [snapshot.emission for snapshot in self.snapshots],
+        }
+        return Table(columns, headers={"emission_rao": "emission (rao)"}, title=repr(self))
 
     def epoch(self, *, backend: str | None = None) -> SubnetResult:
         """The epoch of every mechanism, and what the subnet stores of them together."""

@@ -15,9 +15,8 @@ from yuma_kernel.chain.layout import Key, Layout
 from yuma_kernel.chain.mechanisms import SubnetResult
 from yuma_kernel.chain.payout import HotkeyState, MinerPayout, Payout, ValidatorPayout, pay
 from yuma_kernel.chain.requests import Flow
-from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import Reading, Stored
-from yuma_kernel.tables import Table, alpha
+from yuma_kernel.tables import Table, Tabled, alpha
 
 ROOT: Final = 0
 """The number of the root subnet, in which a hotkey's stake is its root stake."""

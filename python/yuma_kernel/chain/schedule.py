@@ -11,11 +11,10 @@ from yuma_kernel.chain import requests
 from yuma_kernel.chain.errors import NoSubnet
 from yuma_kernel.chain.layout import DYNAMIC_TEMPO, Key, Layout
 from yuma_kernel.chain.requests import Flow
-from yuma_kernel.chain.shown import Tabled
 from yuma_kernel.chain.snapshot import MODES_SINCE, Place, Stored, block_number, network, place
 from yuma_kernel.errors import UnsupportedProfile
 from yuma_kernel.profiles import NEWEST, PROFILES, profile_of
-from yuma_kernel.tables import Table
+from yuma_kernel.tables import Table, Tabled
 
 SAFETY_NET: Final = 50_400
 """Blocks without a step after which an epoch is due whatever else says; since `MODES_SINCE` more than the tempo."""

@@ -9,10 +9,8 @@ import click
 from yuma_kernel.cli.epoch import opened
 from yuma_kernel.cli.output import draw, emit, formats
 from yuma_kernel.epoch import BACKENDS, DEFAULT_BACKEND
-from yuma_kernel.explanation import explain
+from yuma_kernel.explanation import PARTS, explain
 from yuma_kernel.tables import SHOWN, Table
-
-_PARTS: Final = ("weights", "bonds", "given", "held")
 
 _EPILOG: Final = """\
 \b
@@ -29,7 +27,7 @@ Exit codes: 0 done, 2 anything that kept it from being computed.
 @click.option(
     "--table",
     "part",
-    type=click.Choice(_PARTS),
+    type=click.Choice(PARTS),
     help="This table alone, and the one of --csv (default: weights, or given for a uid that sets none).",
 )
 @click.option("--plot", metavar="FILE", help="Draw what becomes of its weights into this file (extra plots).")
@@ -45,7 +43,7 @@ def command(
         from yuma_kernel.plots import weights
 
         draw(plot, weights, account)
-    by_name = dict(zip(_PARTS, account.tables(), strict=True))
+    by_name = dict(zip(PARTS, account.tables(), strict=True))
     if form == "csv":
         emit("csv", {}, by_name[part or ("weights" if account.validator.weights else "given")])
         return
