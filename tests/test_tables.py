@@ -103,9 +103,14 @@ def test_results_become_frames() -> None:
     assert threshold["has_rao"].tolist() == [2**62, 2**61 + 1, 0]
     assert threshold["needs_rao"].tolist() == list(yk.permit_threshold(state, rules).stake)
     account = yk.explain(state, rules, 1)
-    for part, entries in zip(PARTS, (account.validator.weights, account.validator.bonds), strict=False):
-        rows = account.to_frame(part).to_dict("records")
-        assert [row["uid"] for row in rows] == [entry.uid for entry in entries]
+    parts: list[tuple[Any, ...]] = [
+        account.validator.weights,
+        account.validator.bonds,
+        account.miner.given,
+        account.miner.held,
+    ]
+    for part, entries in zip(PARTS, parts, strict=True):
+        assert account.to_frame(part)["uid"].tolist() == [entry.uid for entry in entries]
     assert account.to_frame()["weight"].tolist() == [entry.weight for entry in account.validator.weights]
     for wrong in ("uid", None):
         with pytest.raises(yk.InputError, match="part: expected one of weights, bonds, given, held"):
@@ -118,8 +123,8 @@ def test_results_become_frames() -> None:
     assert checks.to_frame()["check"].tolist() == [check.error for check in checks.checks]
     comparison = yk.compare(yk.Snapshot(state, rules, 9), yk.Snapshot(state, rules, 10))
     assert comparison.to_frame()["uid"].tolist() == list(comparison.table().columns["uid"])
-    parts = comparison.of(0)
-    assert parts.to_frame()["alone"].tolist() == [*(part.alone for part in parts.groups), parts.interaction]
+    taken = comparison.of(0)
+    assert taken.to_frame()["alone"].tolist() == [*(part.alone for part in taken.groups), taken.interaction]
 
 
 def test_rows() -> None:
