@@ -67,10 +67,11 @@ static inline uint16_t no_place(uint32_t n) {
 /* Section 8, of bonds that stand by row: those of row r are row_of(layout, r). */
 static inline void store_rows(const vector_path *path, const vector_subnet *of, vector_row (*row_of)(const void *, uint32_t),
                               const void *layout, yuma_result *result) {
-    uint32_t kept = 0, room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n], i = 0;
+    const uint32_t n = of->n;
+    uint32_t kept = 0, room = of->state->weights.indptr[n] + of->state->bonds.indptr[n], i = 0, *indptr = result->bonds_indptr;
     for (uint32_t r = 0; r < of->rows; r++) {
-        for (; i <= of->row[r]; i++) {
-            result->bonds_indptr[i] = kept;
+        for (const uint32_t end = of->row[r]; i <= end; i++) {
+            indptr[i] = kept;
         }
         if (result->validator_permit[of->row[r]]) {
             const vector_row row = row_of(layout, r);
@@ -78,8 +79,8 @@ static inline void store_rows(const vector_path *path, const vector_subnet *of, 
             VERIFY_CHECK(kept <= room);
         }
     }
-    for (; i <= of->n; i++) {
-        result->bonds_indptr[i] = kept;
+    for (; i <= n; i++) {
+        indptr[i] = kept;
     }
 }
 

@@ -14,7 +14,8 @@ typedef struct {
     uint16_t *uid, *bonds, *marks;
     uint32_t *weights;
     uint16_t *value;   /* of a row, before it is divided */
-    /* by column, of a row that is put in order; all 0 between two rows */
+    /* by column, of a row that is put in order; all 0 between two rows, once some row has been */
+    int spreads;
     uint16_t *value_of, *bond_of, *mark_of;
     uidset columns;
 } layout;
@@ -97,6 +98,12 @@ static int outdated(const vector_dates *d, uint16_t j) {
  * not outdated. */
 static void spread(layout *l, const stored_row *row) {
     int32_t walked = -1;
+    if (!l->spreads) {
+        memset(l->value_of, 0, l->of->n * sizeof *l->value_of);
+        memset(l->bond_of, 0, l->of->n * sizeof *l->bond_of);
+        memset(l->mark_of, 0, l->of->n * sizeof *l->mark_of);
+        l->spreads = 1;
+    }
     for (uint32_t k = 0; k < row->weights; k++) {
         const uint16_t j = row->weight_uid[k];
         l->value_of[j] = row->weight[k];
@@ -230,13 +237,13 @@ static void load(layout *l, const vector_path *path) {
 
 /* The merge walk over weights_for_bonds does not see what comes after a larger uid. Where they are clipped, what is above a consensus
  * of 0 is not there. */
-static void walk_weights(const layout *l, const vector_pair *limit, int penalty) {
+static void walk_weights(const layout *l, const int64_t *consensus, int penalty) {
     for (uint32_t r = 0; r < l->of->rows; r++) {
         const uint32_t begin = l->begin[r], end = begin + l->count[r];
         int32_t walked = -1;
         for (uint32_t k = begin; !ascending(l->uid + begin, end - begin) && k < end; k++) {
             const uint16_t j = l->uid[k];
-            if (!(l->marks[k] & MARK_WEIGHT) || (penalty == 1 && l->weights[k] != 0 && limit[j].first == 0)) {
+            if (!(l->marks[k] & MARK_WEIGHT) || (penalty == 1 && l->weights[k] != 0 && consensus[j] == 0)) {
                 continue;
             }
             l->marks[k] = (uint16_t)(l->marks[k] | ((int32_t)j > walked ? 0 : MARK_WEIGHT_UNSEEN));
@@ -291,7 +298,7 @@ static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
         }
     }
     if (e->extreme != 0) {
-        return (uint16_t)(e->extreme < 0 ? e->validators : 1);
+        return (uint16_t)(e->extreme < 0 && e->validators != 0 ? e->validators : 1);
     }
     const uint64_t total = e->total == 0 ? (uint64_t)YUMA_ONE : e->total;
     return vote_of(total - e->minority);
@@ -321,16 +328,32 @@ static void number_columns(uint32_t n, uint16_t least, scored *s) {
     s->columns = columns;
 }
 
-/* Which columns they are, by counts alone. */
+/* Enough votes for the columns of weights of 0: the liquid EMA keeps these where it drops what is above a consensus of 0. */
+static void vote_for_zeros(const layout *l, uint16_t *vote) {
+    for (uint32_t begin = 0, entries = l->begin[l->of->rows]; begin < entries; begin += SLICE) {
+        uint16_t any = 0;
+        for (uint32_t k = begin; k < begin + SLICE; k++) {
+            any = (uint16_t)(any | (l->marks[k] & (l->weights[k] == 0 ? MARK_WEIGHT : 0)));
+        }
+        for (uint32_t k = begin; any && k < begin + SLICE; k++) {
+            if ((l->marks[k] & MARK_WEIGHT) && l->weights[k] == 0) {
+                vote[l->uid[k]] = UINT16_MAX;
+            }
+        }
+    }
+}
+
+/* Which columns they are. */
 static int number_scored(const layout *l, const vector_epoch *e, scored *s, arena *memory) {
     const vector_subnet *of = l->of;
     TAKE_ZEROS(s->number, of->n);
     TAKE(s->column, of->n);
-    if (e->validators != 0) {
-        const uint16_t least = votes(l, e, s->number);
-        VERIFY_CHECK(least != 0);
-        number_columns(of->n, least, s);
+    const uint16_t least = votes(l, e, s->number);
+    VERIFY_CHECK(least != 0);
+    if (e->liquid && e->penalty == 1) {
+        vote_for_zeros(l, s->number);
     }
+    number_columns(of->n, least, s);
     return 1;
 }
 
@@ -474,7 +497,7 @@ static int incentives(const scored *of, vector_pair *sums, const uint16_t *by, c
 /* The entries of `m` in the columns that have a number, by number. */
 static int take_scored(const scored *of, const vector_rows *m, vector_rows *few, arena *memory) {
     uint32_t *begin, *count, *weights, at = 0;
-    uint16_t *uid, *bonds;
+    uint16_t *uid, *bonds, *marks = NULL;
     TAKE(begin, (uint64_t)m->rows + 1);
     TAKE(count, m->rows);
     for (uint32_t r = 0; r < m->rows; r++) {
@@ -486,6 +509,9 @@ static int take_scored(const scored *of, const vector_rows *m, vector_rows *few,
     TAKE(uid, at);
     TAKE(weights, at);
     TAKE(bonds, at);
+    if (m->marks != NULL) {
+        TAKE_ZEROS(marks, at);
+    }
     for (uint32_t r = 0; r < m->rows; r++) {
         const uint32_t *entry = of->entry + of->begin[r];
         for (uint32_t k = begin[r]; k < begin[r] + count[r]; k++, entry++) {
@@ -494,15 +520,26 @@ static int take_scored(const scored *of, const vector_rows *m, vector_rows *few,
             weights[k] = m->weights[from];
             bonds[k] = m->bonds[from];
         }
+        for (uint32_t k = 0; marks != NULL && k < count[r]; k++) {
+            marks[begin[r] + k] = m->marks[m->begin[r] + (of->entry[of->begin[r] + k] & UINT16_MAX)];
+        }
         for (uint32_t k = begin[r] + count[r]; k < begin[r + 1]; k++) {
             uid[k] = (uint16_t)(of->columns + k % SLICE);
             weights[k] = bonds[k] = 0;
         }
     }
-    *few = (vector_rows){.rows = m->rows,    .begin = begin, .count = count,         .uid = uid,
-                         .weights = weights, .bonds = bonds, .trust = m->trust, .dividends = m->dividends};
+    few->rows = m->rows;
+    few->begin = begin;
+    few->count = count;
+    few->uid = uid;
+    few->weights = weights;
+    few->bonds = bonds;
+    few->marks = marks;
+    few->trust = m->trust;
+    few->dividends = m->dividends;
     TAKE_ZEROS(few->kept, at / SLICE);
-    TAKE(few->average, at);
+    TAKE(few->average, (uint64_t)at + ALPHAS);
+    memset(few->average + at, 0, ALPHAS * sizeof *few->average);
     return 1;
 }
 
@@ -514,7 +551,7 @@ static void put_scored(const scored *of, const vector_rows *few, const vector_ro
         unsigned none = 0;
         for (uint32_t k = 0; k < few->count[r]; k++) {
             const uint32_t to = m->begin[r] + (entry[k] & UINT16_MAX);
-            VERIFY_CHECK(few->bonds[few->begin[r] + k] >= m->bonds[to]);
+            VERIFY_CHECK(few->marks != NULL || few->bonds[few->begin[r] + k] >= m->bonds[to]);
             m->bonds[to] = few->bonds[few->begin[r] + k];
             none |= ~(unsigned)m->kept[to / SLICE] >> to % SLICE & 1u;
         }
@@ -528,28 +565,37 @@ static void put_scored(const scored *of, const vector_rows *few, const vector_ro
 }
 
 /* Sections 6 and 7 of Yuma 3 where few entries stand in columns that have a number. In the others, whose consensus and incentive
- * are 0, nothing is clipped to more than 0, and there is no trust, no rank, no dividend, and no need of what bonds are divided by. */
+ * are 0, nothing is clipped to more than 0, and there is no trust, no rank, no dividend, and no need of what bonds are divided by; of
+ * clipped weights the liquid EMA has none there, and no bonds. */
 static int epoch_of_few(const scored *of, const vector_path *path, const vector_epoch *e, const vector_rows *m, int ones,
                         const vector_shares *shares, arena rest) {
     arena *memory = &rest;
     const uint64_t columns = (uint64_t)of->columns + SLICE;
+    const int64_t *selected = e->liquid && shares->previous != NULL ? shares->previous : shares->consensus;
     vector_rows few = {0};
-    if (of->columns == 0) {
+    if (of->columns != 0 && !take_scored(of, m, &few, memory)) {
+        return 0;
+    }
+    if (e->liquid) {
+        memset(m->kept, 0, m->begin[m->rows] / SLICE * sizeof *m->kept);
+    } else {
         path->decay(e, m);
+    }
+    if (of->columns == 0) {
         memset(m->trust, 0, m->rows * sizeof *m->trust);
         memset(m->dividends, 0, m->rows * sizeof *m->dividends);
         return 1;
     }
-    if (!take_scored(of, m, &few, memory)) {
-        return 0;
-    }
-    path->decay(e, m);
     TAKE_ZEROS(few.limit, columns);
     TAKE_ZEROS(few.sums, columns);
     for (uint32_t c = 0; c < of->columns; c++) {
-        few.limit[c].first = (double)shares->consensus[of->column[c]];
+        const uint16_t j = of->column[c];
+        few.limit[c] = (vector_pair){(double)shares->consensus[j], (double)selected[j]};
     }
     path->clip_rows(e, &few, ones);
+    if (e->liquid) {
+        path->average_rows(e, &few);
+    }
     if (!incentives(of, few.sums, NULL, shares, rest)) {
         return 0;
     }
@@ -580,19 +626,16 @@ static int take_tables(const scored *of, uint32_t n, const vector_epoch *e, cons
 }
 
 /* Sections 6 and 7 over all entries. */
-static int epoch_of_all(const layout *l, const scored *of, const vector_path *path, const vector_epoch *e, vector_rows *m, int ones,
+static int epoch_of_all(const scored *of, uint32_t n, const vector_path *path, const vector_epoch *e, vector_rows *m, int ones,
                         const vector_shares *shares, arena rest) {
     arena *memory = &rest;
     const uint32_t all = m->begin[m->rows];
-    if (!take_tables(of, l->of->n, e, shares, m, memory)) {
+    if (!take_tables(of, n, e, shares, m, memory)) {
         return 0;
     }
     TAKE(m->average, (uint64_t)all + ALPHAS);
     memset(m->average + all, 0, ALPHAS * sizeof *m->average);
     memset(m->kept, 0, all / SLICE * sizeof *m->kept);
-    if (e->liquid && !l->mixed) {
-        walk_weights(l, m->limit, e->penalty);
-    }
     path->clip_rows(e, m, ones);
     if (!e->yuma3 || e->liquid) {
         path->average_rows(e, m);
@@ -607,7 +650,7 @@ static int epoch_of_all(const layout *l, const scored *of, const vector_path *pa
 /* Whether epoch_of_few costs less: no more than half of the places are of numbered columns, which is its memory too. */
 static int are_few(const scored *of, const vector_epoch *e, const vector_rows *m) {
     uint64_t places = 0;
-    if (!e->yuma3 || e->liquid) {
+    if (!e->yuma3 || (e->liquid && e->penalty != 1)) {
         return 0;
     }
     for (uint32_t r = 0; of->columns != 0 && r < m->rows; r++) {
@@ -637,9 +680,9 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     }
     TAKE(m.kept, entries / SLICE);
     TAKE(l.value, padded(n));
-    TAKE_ZEROS(l.value_of, n);
-    TAKE_ZEROS(l.bond_of, n);
-    TAKE_ZEROS(l.mark_of, n);
+    TAKE(l.value_of, n);
+    TAKE(l.bond_of, n);
+    TAKE(l.mark_of, n);
     load(&l, path);
     memset(shares->consensus, 0, n * sizeof *shares->consensus);
     memset(shares->rank, 0, n * sizeof *shares->rank);
@@ -649,7 +692,8 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
         return 0;
     }
     arena with_list = rest;
-    if (s.columns != 0 && (!list_scored(&l, &s, &with_list) || !consensus(&l, path, e, &s, shares->consensus, &ones, with_list))) {
+    if (s.columns != 0 && (!list_scored(&l, &s, &with_list) ||
+                           (e->validators != 0 && !consensus(&l, path, e, &s, shares->consensus, &ones, with_list)))) {
         return 0;
     }
     for (uint32_t c = 0; c < s.columns; c++) {
@@ -666,6 +710,9 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
             list_entries(&l, &s);
         }
     }
+    if (e->liquid && !l.mixed) {
+        walk_weights(&l, shares->consensus, e->penalty);
+    }
     m.begin = l.begin;
     m.count = l.count;
     m.uid = l.uid;
@@ -673,7 +720,7 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     m.bonds = l.bonds;
     m.marks = l.marks;
     if (!(are_few(&s, e, &m) ? epoch_of_few(&s, path, e, &m, ones, shares, with_list)
-                             : epoch_of_all(&l, &s, path, e, &m, ones, shares, rest))) {
+                             : epoch_of_all(&s, n, path, e, &m, ones, shares, rest))) {
         return 0;
     }
     for (uint32_t r = 0; r < rows; r++) {
