@@ -274,14 +274,12 @@ static void add_vote(uint16_t *vote, uint16_t j, uint16_t of) {
     vote[j] = (uint16_t)(vote[j] + of);
 }
 
-/* A consensus is above 0 where those who score more than 0 have at least total - minority: what the others have, who score 0, is
- * not above the minority then. With a minority below 0 all have to score, and where no stake passes it, one. By column the stakes
- * are added up in units, each rounded up, so that no column with enough is below what is asked: all stake is at most 2^15 units,
- * and rounding adds less than one for each of at most 32767 scorers. The least that is asked of a column, at least 1. */
+/* By column, the stake of who scores more than 0, each in units and rounded up, so that none with enough is below what is asked:
+ * all stake is at most 2^15 units, and rounding adds less than one for each of at most 32767 scorers. What is asked, at least 1. */
 static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
     for (uint32_t s = 0; s < e->scorers; s++) {
         const uint32_t r = e->scorer[s], count = l->count[r];
-        const uint16_t *uid = l->uid + l->begin[r], of = e->extreme == 0 ? vote_of(e->scorer_stake[s]) : 1;
+        const uint16_t *uid = l->uid + l->begin[r], of = vote_of(e->scorer_stake[s]);
         const uint32_t *weight = l->weights + l->begin[r];
         uint32_t zeros = 0, k = 0;
         for (uint32_t m = 0; m < count; m++) {
@@ -297,11 +295,8 @@ static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
             add_vote(vote, uid[k], (uint16_t)(weight[k] != 0 ? of : 0));
         }
     }
-    if (e->extreme != 0) {
-        return (uint16_t)(e->extreme < 0 && e->validators != 0 ? e->validators : 1);
-    }
-    const uint64_t total = e->total == 0 ? (uint64_t)YUMA_ONE : e->total;
-    return vote_of(total - e->minority);
+    VERIFY_CHECK(e->enough != 0 && e->enough <= (uint64_t)YUMA_ONE);
+    return vote_of(e->enough);
 }
 
 /* Numbers for the columns with at least `least` votes, which stand in `number`. */
@@ -349,7 +344,6 @@ static int number_scored(const layout *l, const vector_epoch *e, scored *s, aren
     TAKE_ZEROS(s->number, of->n);
     TAKE(s->column, of->n);
     const uint16_t least = votes(l, e, s->number);
-    VERIFY_CHECK(least != 0);
     if (e->liquid && e->penalty == 1) {
         vote_for_zeros(l, s->number);
     }
