@@ -120,13 +120,13 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     return YUMA_OK;
 }
 
-/* What stands between the stages, in the workspace: 85 or 93 n bytes; the matrices are taken when they are needed. */
+/* What stands between the stages, in the workspace: up to 78 n bytes; the matrices are taken when they are needed. */
 typedef struct {
     uint32_t n;
     const profile_rules *rules;
     arena memory; /* what is left: the workspace of the stages */
-    uid_shares stake, active_stake;
-    int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
+    uid_shares stake, active_stake, validator_trust, dividends; /* the last two of the same uids */
+    int64_t *consensus, *rank, *incentive;
     int64_t *previous; /* P of section 9 where that is what liquid alpha measures against, else null */
 } working;
 
@@ -143,17 +143,19 @@ static yuma_status take_shares(working *w, uid_shares *shares) {
     return take_array(w, &shares->share);
 }
 
-static yuma_status working_begin(working *w, uint32_t n, void *workspace, size_t size) {
+static yuma_status working_begin(working *w, uint32_t n, int traced, void *workspace, size_t size) {
     w->n = n;
     w->memory = arena_of(workspace, size);
     w->previous = NULL;
     TRY(take_shares(w, &w->stake));
     TRY(take_shares(w, &w->active_stake));
-    int64_t **arrays[] = {&w->consensus, &w->validator_trust, &w->rank, &w->incentive, &w->dividends};
-    for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
-        TRY(take_array(w, arrays[a]));
-    }
-    return YUMA_OK;
+    TRY(take_shares(w, &w->validator_trust));
+    w->dividends = w->validator_trust;
+    TRY(take_array(w, &w->dividends.share));
+    TRY(take_array(w, &w->consensus));
+    TRY(take_array(w, &w->incentive));
+    w->rank = w->incentive;
+    return traced ? take_array(w, &w->rank) : YUMA_OK;
 }
 
 static yuma_status take_rows(working *w, uint64_t entries, yuma_rows *rows) {
@@ -175,24 +177,17 @@ static yuma_status stakeless_permits(const working *w, uint16_t max_allowed_vali
     return yuma_top_k(w->n, stake, max_allowed_validators, new_permit, REST(&rest));
 }
 
-/* Section 8. */
-static void pay(const working *w, uint64_t emission, yuma_result *r) {
-    if (!yuma_emission_by_shares(w->n, w->incentive, w->dividends, emission, r->server_emission, r->validator_emission, r->emission)) {
-        const uid_shares *fallback = w->active_stake.count != 0 ? &w->active_stake : &w->stake;
-        memset(r->server_emission, 0, w->n * sizeof *r->server_emission);
-        memset(r->validator_emission, 0, w->n * sizeof *r->validator_emission);
-        memset(r->emission, 0, w->n * sizeof *r->emission);
-        for (uint32_t k = 0; k < fallback->count; k++) {
-            r->validator_emission[fallback->uid[k]] = r->emission[fallback->uid[k]] = yuma_emission_share(fallback->share[k], emission);
-        }
+/* Section 8 but for the bonds. */
+static void emission_and_storage(const working *w, const uid_loops *loops, uint64_t emission, yuma_result *r) {
+    if (!yuma_emission_of(w->n, w->incentive, &w->dividends, emission, r->server_emission, r->validator_emission, r->emission)) {
+        yuma_emission_by_stake(w->n, w->active_stake.count != 0 ? &w->active_stake : &w->stake, emission, r->server_emission,
+                               r->validator_emission, r->emission);
     }
-}
-
-static void store_shares(uint32_t n, const uid_shares *of, uint16_t *stored) {
-    memset(stored, 0, n * sizeof *stored);
-    for (uint32_t k = 0; k < of->count; k++) {
-        stored[of->uid[k]] = fixed_to_u16(of->share[k]);
-    }
+    yuma_store_shares(loops, w->n, &w->stake, r->stake_weight);
+    yuma_store_by(loops, w->n, w->consensus, r->consensus);
+    yuma_store_by(loops, w->n, w->incentive, r->incentive);
+    yuma_store_shares(loops, w->n, &w->dividends, r->dividends);
+    yuma_store_shares(loops, w->n, &w->validator_trust, r->validator_trust);
 }
 
 static void trace_array(uint32_t n, const int64_t *values, int64_t *to) {
@@ -255,7 +250,7 @@ static yuma_status bonds_stage(working *w, const yuma_state *state, const yuma_h
     if (trace != NULL) {
         copy_rows(n, normalized, &trace->normalized_bonds);
     }
-    TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? active_stake : NULL, w->dividends));
+    TRY(yuma_dividends(n, normalized, w->incentive, h->yuma3 ? active_stake : NULL, w->dividends.share));
     if (!h->yuma3) {
         TRY(yuma_column_max_normalize(n, normalized, REST(w)));
         TRY(store_bonds(n, normalized, result));
@@ -291,7 +286,9 @@ static yuma_status portable_stages(working *w, const yuma_state *state, const yu
         TRY(take_rows(w, entries, &clipped));
     }
     TRY(yuma_clip(n, &weights, w->consensus, &clipped));
-    TRY(yuma_validator_trust(n, &clipped, w->validator_trust));
+    w->validator_trust.count = w->dividends.count = n;
+    w->validator_trust.uid = w->dividends.uid = NULL;
+    TRY(yuma_validator_trust(n, &clipped, w->validator_trust.share));
     TRY(yuma_rank(n, &clipped, active_stake, w->rank));
     TRY(yuma_incentive(n, w->rank, w->incentive));
 
@@ -336,7 +333,7 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     REQUIRE(workspace != NULL && workspace_size >= yuma_workspace(n, state->weights.indptr[n], state->bonds.indptr[n]),
             YUMA_ERROR_WORKSPACE);
     working w;
-    TRY(working_begin(&w, n, workspace, workspace_size));
+    TRY(working_begin(&w, n, trace != NULL, workspace, workspace_size));
     w.rules = rules;
 
     int done = 0;
@@ -367,7 +364,7 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
 
     /* 4 to 7 */
     if (path != NULL) {
-        vector_shares shares = {&w.active_stake, w.previous, w.consensus, w.validator_trust, w.rank, w.incentive, w.dividends};
+        vector_shares shares = {&w.active_stake, w.previous, w.consensus, w.rank, w.incentive, &w.validator_trust, &w.dividends};
         TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {
@@ -378,21 +375,16 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     }
 
     /* 8 */
-    pay(&w, emission, result);
-    store_shares(n, &w.stake, result->stake_weight);
-    TRY(yuma_store(n, w.consensus, result->consensus));
-    TRY(yuma_store(n, w.incentive, result->incentive));
-    TRY(yuma_store(n, w.dividends, result->dividends));
-    TRY(yuma_store(n, w.validator_trust, result->validator_trust));
+    emission_and_storage(&w, loops, emission, result);
     if (trace != NULL) {
         trace->isa = done ? path->isa : YUMA_ISA_PORTABLE;
         spread_shares(n, &w.stake, trace->stake);
         spread_shares(n, &w.active_stake, trace->active_stake);
         trace_array(n, w.consensus, trace->consensus);
-        trace_array(n, w.validator_trust, trace->validator_trust);
+        spread_shares(n, &w.validator_trust, trace->validator_trust);
         trace_array(n, w.rank, trace->rank);
         trace_array(n, w.incentive, trace->incentive);
-        trace_array(n, w.dividends, trace->dividends);
+        spread_shares(n, &w.dividends, trace->dividends);
     }
     return YUMA_OK;
 }

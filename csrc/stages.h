@@ -58,6 +58,16 @@ static inline int64_t part_of(int64_t x, fixed_divisor d) {
     return x == 0 ? 0 : fixed_div_by(x, d);
 }
 
+/* Whether 16 numbers are 0, as most are by uid; compilers vectorize it. */
+enum { SOME = 16 };
+static inline int some_are_zero(const int64_t values[SOME]) {
+    int64_t all = 0;
+    for (unsigned k = 0; k < SOME; k++) {
+        all |= values[k];
+    }
+    return all == 0;
+}
+
 static inline int any_nonzero(uint32_t n, const int64_t *values) {
     for (uint32_t i = 0; i < n; i++) {
         if (values[i] != 0) {
@@ -119,7 +129,7 @@ static inline void copy_rows(uint32_t n, const yuma_rows *from, yuma_rows *to) {
 void yuma_active(const uid_loops *loops, uint32_t n, const uint64_t *last_update, uint64_t activity_cutoff, uint64_t current_block,
                  uint8_t *active);
 
-/* 3.2 and 3.3, as yuma_normalize_stake. staked: with room for n. */
+/* 3.2 and 3.3, as yuma_normalize_stake. staked: with room for n; without a share of 0, as active_stake below. */
 void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked);
 
 /* 3.5, as yuma_permits. */
@@ -130,8 +140,16 @@ yuma_status yuma_permits_of(const uid_loops *loops, uint32_t n, const uid_shares
 yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit,
                                int32_t owner_uid, uid_shares *active_stake, void *workspace, size_t workspace_size);
 
-/* Section 8 where incentive and dividends are not all 0; else 0, and nothing written. */
-int yuma_emission_by_shares(uint32_t n, const int64_t *incentive, const int64_t *dividends, uint64_t emission,
-                            uint64_t *server_emission, uint64_t *validator_emission, uint64_t *total_emission);
+/* Section 8, as yuma_emission, where incentive and dividends are not all 0; else 0, and nothing written. */
+int yuma_emission_of(uint32_t n, const int64_t *incentive, const uid_shares *dividends, uint64_t emission, uint64_t *server_emission,
+                     uint64_t *validator_emission, uint64_t *total_emission);
+
+/* Section 8 where they are: to whom it goes then. */
+void yuma_emission_by_stake(uint32_t n, const uid_shares *stake, uint64_t emission, uint64_t *server_emission,
+                            uint64_t *validator_emission, uint64_t *total_emission);
+
+/* Section 8, as yuma_store. */
+void yuma_store_by(const uid_loops *loops, size_t count, const int64_t *proportions, uint16_t *stored);
+void yuma_store_shares(const uid_loops *loops, uint32_t n, const uid_shares *of, uint16_t *stored);
 
 #endif

@@ -239,15 +239,20 @@ static int all_ascending(const vector_subnet *of) {
 /* Who has weights that count, or bonds, and how many these are. 0 where nobody has. */
 static int find_rows(vector_subnet *of, arena *memory) {
     const yuma_state *state = of->state;
+    const uint32_t *indptr = state->weights.indptr, *bonds = state->bonds.indptr;
     TAKE(of->row, of->n);
     for (uint32_t i = 0; i < of->n; i++) {
-        uint32_t weights = last_weight(state, i) - state->weights.indptr[i];
+        if (i % SLICE == 0 && of->n - i >= SLICE && indptr[i + SLICE] == indptr[i] && bonds[i + SLICE] == bonds[i]) {
+            i += SLICE - 1; /* none of these have any */
+            continue;
+        }
+        const uint32_t weights = last_weight(state, i) - indptr[i];
         of->weights += weights;
-        if (weights != 0 || state->bonds.indptr[i + 1] != state->bonds.indptr[i]) {
+        if (weights != 0 || bonds[i + 1] != bonds[i]) {
             of->row[of->rows++] = (uint16_t)i;
         }
     }
-    of->bonds = state->bonds.indptr[of->n];
+    of->bonds = bonds[of->n];
     return of->rows != 0;
 }
 
@@ -266,18 +271,15 @@ static int choose(vector_subnet *of, const vector_epoch *e, int *full, arena *me
 }
 
 /* The end of section 7: of Yuma 3 by the stake of the row, then divided by their sum. */
-static void divide_dividends(const vector_subnet *of, const vector_epoch *e, int64_t *dividends) {
-    int64_t sum = 0;
-    for (uint32_t r = 0; r < of->rows; r++) {
-        int64_t *x = &dividends[of->row[r]];
-        *x = e->yuma3 ? fixed_mul_share((int64_t)(e->stake[r] * 4294967296.0), *x) : *x;
-        VERIFY_CHECK(is_proportion(*x));
-        sum += *x;
+static void divide_dividends(const vector_epoch *e, uid_shares *dividends) {
+    int64_t sum = 0, *share = dividends->share;
+    for (uint32_t r = 0; r < dividends->count; r++) {
+        share[r] = e->yuma3 ? fixed_mul_share((int64_t)(e->stake[r] * 4294967296.0), share[r]) : share[r];
+        VERIFY_CHECK(is_proportion(share[r]));
+        sum += share[r];
     }
-    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
-    for (uint32_t r = 0; sum != 0 && r < of->rows; r++) {
-        int64_t *x = &dividends[of->row[r]];
-        *x = fixed_share_of(*x, sum, reciprocal);
+    if (sum != 0) {
+        divide_shares(dividends, sum);
     }
 }
 
@@ -301,8 +303,8 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL,
                       path->uids.latest(of.n, state->block_at_registration),
                       yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block, state->last_yuma_step_block)};
-    memset(shares->validator_trust, 0, of.n * sizeof *shares->validator_trust);
-    memset(shares->dividends, 0, of.n * sizeof *shares->dividends);
+    shares->validator_trust->count = shares->dividends->count = of.rows;
+    memcpy(shares->dividends->uid, of.row, of.rows * sizeof *of.row);
 
     /* The caller's rounding mode, exception flags and traps come back. */
     fenv_t caller;
@@ -313,7 +315,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
             (full ? yuma_vector_full : yuma_vector_sparse)(path, &of, &e, &d, shares, result, memory);
     fesetenv(&caller);
     if (*done) {
-        divide_dividends(&of, &e, shares->dividends);
+        divide_dividends(&e, shares->dividends);
     }
     return YUMA_OK;
 }

@@ -179,7 +179,8 @@ int yuma_vector_liquid(vector_epoch *e, const profile_rules *rules, const yuma_h
 typedef struct {
     const uid_shares *active_stake;
     const int64_t *previous; /* what liquid alpha measures against where it is not the current consensus, else null */
-    int64_t *consensus, *validator_trust, *rank, *incentive, *dividends;
+    int64_t *consensus, *rank, *incentive; /* [n]; rank may be incentive, which is written later */
+    uid_shares *validator_trust, *dividends; /* of the rows, with one list of their uids */
 } vector_shares;
 
 /* `enough` of an epoch. The stake of the scores of 0 is what the others leave of the total: the consensus is 0 where that is above the

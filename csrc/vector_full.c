@@ -294,8 +294,8 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
         path->bonds(e, &slice, consensus + at, selected + at, incentive + at, rank + at);
     }
     for (uint32_t r = 0; r < l->rows; r++) {
-        shares->validator_trust[of->row[r]] = accumulated(e->trust, l->depth[r]);
-        shares->dividends[of->row[r]] = accumulated(e->dividends, l->depth[r]);
+        shares->validator_trust->share[r] = accumulated(e->trust, l->depth[r]);
+        shares->dividends->share[r] = accumulated(e->dividends, l->depth[r]);
     }
     store_rows(path, of, row_of, l, result);
     return 1;

@@ -718,8 +718,8 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
         return 0;
     }
     for (uint32_t r = 0; r < rows; r++) {
-        shares->validator_trust[of->row[r]] = (int64_t)m.trust[r];
-        shares->dividends[of->row[r]] = (int64_t)m.dividends[r];
+        shares->validator_trust->share[r] = (int64_t)m.trust[r];
+        shares->dividends->share[r] = (int64_t)m.dividends[r];
         VERIFY_CHECK(m.trust[r] <= 4294967296.0 && m.dividends[r] <= 4294967296.0);
     }
     store_rows(path, of, row_of, &m, result);

@@ -603,7 +603,7 @@ static void test_permits(void) {
 
 /* The stage, of proportions and of what is none, against its definition. */
 static void test_emission(void) {
-    enum { UIDS = 24 };
+    enum { UIDS = 50 };
     for (size_t turn = 0; turn < 20000; turn += stride) {
         int64_t incentive[UIDS], dividends[UIDS], stake[UIDS], active[UIDS], total = 0, counted = 0;
         uint64_t emission = random_runs(), server[UIDS], validator[UIDS], both[UIDS];
@@ -625,6 +625,18 @@ static void test_emission(void) {
             CHECK(server[i] == yuma_emission_share(s, emission) && validator[i] == yuma_emission_share(v, emission));
             CHECK(both[i] == yuma_emission_share(total ? fixed_div(incentive[i] + dividends[i], total) : fallback, emission));
         }
+        uint16_t uid[UIDS];
+        int64_t share[UIDS];
+        uint64_t listed[3][UIDS];
+        uid_shares some = {0, uid, share};
+        for (uint32_t i = 0; i < n; i++) { /* those who have some, and others */
+            uid[some.count] = (uint16_t)i;
+            share[some.count] = dividends[i];
+            some.count += dividends[i] != 0 || random_bits() % 4 == 0;
+        }
+        CHECK(yuma_emission_of(n, incentive, &some, emission, listed[0], listed[1], listed[2]) == (total != 0));
+        CHECK(total == 0 || (memcmp(listed[0], server, n * sizeof *server) == 0 && memcmp(listed[1], validator, n * sizeof *server) == 0 &&
+                             memcmp(listed[2], both, n * sizeof *both) == 0));
     }
 }
 
@@ -1263,8 +1275,10 @@ static void test_look(void) {
             one.rounds_downward = looks ? path->rounds_downward : rounds_otherwise;
             uint16_t uid[] = {0, 1, 3};
             int64_t share[] = {YUMA_ONE / 2, YUMA_ONE / 4, YUMA_ONE / 4}, arrays[5][N];
+            uint16_t row[N];
+            uid_shares trust = {0, row, arrays[3]}, dividends = {0, row, arrays[4]};
             const uid_shares active_stake = {3, uid, share};
-            vector_shares shares = {&active_stake, NULL, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]};
+            vector_shares shares = {&active_stake, NULL, arrays[0], arrays[1], arrays[2], &trust, &dividends};
             s.hyperparameters.liquid_alpha = 0;
             int done = 2;
             memset(s.new_permit, 1, sizeof s.new_permit);
