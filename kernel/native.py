@@ -135,22 +135,31 @@ class _Arguments:
         self._alive: list[Any] = []
 
     def __call__(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._pointer(value)
         if value is None:
             return ffi.NULL
-        if isinstance(value, np.ndarray):
-            return self._keep(ffi.from_buffer(_CTYPES[value.dtype], value))
         if isinstance(value, (SparseRows, _RowsOut)):
             ctype = "yuma_rows *" if value.value.dtype == np.int64 else "yuma_stored_rows *"
-            return self.struct(ctype, indptr=value.indptr, uid=value.uid, value=value.value)
+            return self._keep(ffi.new(ctype, self._rows(value)))
         return value
 
     def struct(self, ctype: str, **members: Any) -> Any:
         """A new struct; rows stand in it by value."""
-        struct = ffi.new(ctype)
-        for name, member in members.items():
-            converted = self(member)
-            setattr(struct, name, converted[0] if isinstance(member, (SparseRows, _RowsOut)) else converted)
-        return self._keep(struct)
+        converted = {
+            name: self._rows(member) if isinstance(member, (SparseRows, _RowsOut)) else self(member)
+            for name, member in members.items()
+        }
+        return self._keep(ffi.new(ctype, converted))
+
+    def _rows(self, rows: SparseRows | _RowsOut) -> dict[str, Any]:
+        pointer = self._pointer
+        return {"indptr": pointer(rows.indptr), "uid": pointer(rows.uid), "value": pointer(rows.value)}
+
+    def _pointer(self, array: AnyArray) -> Any:
+        pointer = ffi.from_buffer(_CTYPES[array.dtype], array)
+        self._alive.append(pointer)
+        return pointer
 
     def _keep(self, value: Any) -> Any:
         self._alive.append(value)
@@ -182,37 +191,37 @@ BATCH_BYTES: Final = 2**24
 # -- the epoch -------------------------------------------------------------------------------------------------------------
 
 _MEMBERS: Final = {name: member.type for name, member in ffi.typeof("yuma_result").fields}
-_ARRAYS: Final = {
-    "bonds_indptr" if output.kind == "rows" else output.name: np.dtype(np.uint32) if output.kind == "rows" else output.dtype
-    for output in OUTPUT_TABLE.values()
-}
-"""What of a result has a length that n says."""
-_BYTES_A_UID: Final = sum(dtype.itemsize for dtype in _ARRAYS.values())
+_ARRAYS: Final = sorted(
+    ((output.name, np.dtype(np.uint32) if output.kind == "rows" else output.dtype) for output in OUTPUT_TABLE.values()),
+    key=lambda item: -item[1].itemsize,
+)
+"""What of a result has a length that n says, of the bonds their indptr: the widest numbers first, so that one after the
+other each is aligned."""
+_BYTES_A_UID: Final = sum(dtype.itemsize for _, dtype in _ARRAYS)
 
 
 class _Outputs:
     """Where the kernel writes the results of one epoch of n uids, and of `room` bonds at most. What goes to the caller is
     copied out of it, into a bytes object that nobody can write.
 
-    The arrays stand one after the other, the widest numbers first, so that each is aligned; then the bonds.
+    The arrays stand one after the other; then the bonds.
     """
 
     def __init__(self, n: int, room: int) -> None:
         self.n, self.room = n, room
         self.layout: Layout = {}
         begins, at = {}, 0
-        for dtype in sorted(set(_ARRAYS.values()), key=lambda dtype: -dtype.itemsize):
-            for name in (name for name, kind in _ARRAYS.items() if kind == dtype):
-                rows = name == "bonds_indptr"
-                self.layout["bonds" if rows else name], begins[name] = (dtype, n + rows, at), at
-                at += (n + rows) * dtype.itemsize
+        for name, dtype in _ARRAYS:
+            rows = name == "bonds"
+            self.layout[name] = (dtype, n + rows, at)
+            begins["bonds_indptr" if rows else name] = at
+            at += (n + rows) * dtype.itemsize
         self.fixed = at + at % 2
         self.size = self.fixed + 4 * max(1, room)
-        self.memory = kept.allocate(self.size)
+        self.memory = memory = kept.allocate(self.size)
         begins |= {"bonds_uid": self.fixed, "bonds_value": self.fixed + 2 * max(1, room)}
-        self.result = ffi.new("yuma_result *")
-        for name, begin in begins.items():
-            setattr(self.result, name, ffi.cast(_MEMBERS[name], self.memory + begin))
+        pointers = {name: ffi.cast(_MEMBERS[name], memory + begin) for name, begin in begins.items()}
+        self.result = ffi.new("yuma_result *", pointers)
         self.ends = self.result.bonds_indptr
         # slices of these are bytes: a copy each
         self.upto_uids, self.values = ffi.buffer(self.memory), ffi.buffer(self.result.bonds_value, 2 * room)
