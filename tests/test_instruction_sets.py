@@ -212,6 +212,78 @@ def test_zeros_of_a_column(name: str, kappa: int) -> None:
     assert computes(name, state, h)
 
 
+FEW = 15
+"""Validators alike: m of them have m * 4369 / 65535 of the stake, rounded down as the law does it."""
+
+
+def _few_columns(random: np.random.Generator, ordered: bool, without: int) -> yk.SubnetState:
+    """Of FEW validators m score column 10 * m, but for m = `without`; what else they score and hold is scattered: few
+    entries stand in columns with a consensus. Weights of 0, bonds without weights, rows of one weight and of about 16."""
+    n = 400
+    scored = {10 * m: set(random.permutation(FEW)[:m].tolist()) for m in range(1, FEW + 1) if m != without}
+    weights: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    bonds: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for i in range(FEW):
+        # their lengths: one each of 16 entries and its neighbours, the others as they come
+        more = {0: 15, 1: 16, 2: 17, 3: 31, 4: 32, 5: 33}.get(i, int(random.integers(18, 40)))
+        own = [j for j, who in scored.items() if i in who]
+        others = random.choice(np.setdiff1d(np.arange(200, n), own), max(0, more - len(own)), replace=False).tolist()
+        values = random.choice([0, 1, 2, 32768, 65535], len(others), p=[0.3, 0.1, 0.1, 0.2, 0.3])
+        weights[i] = [(j, int(random.integers(1, 65536))) for j in own] + list(zip(others, values.tolist(), strict=True))
+        held = random.choice(n, 30, replace=False).tolist() + own[: len(own) // 2]
+        bonds[i] = [(j, int(random.choice([0, 1, 2, 40000, 65535]))) for j in dict.fromkeys(held)]
+        if random.random() < 0.3:
+            bonds[i] = [(j, 7 + j) for j, _ in weights[i]]
+    weights[6] = [(150, 3)]  # a weight of ONE
+    for row in [*weights, *bonds]:
+        random.shuffle(row)
+        if ordered:
+            row.sort()
+    late = random.random(n) < 0.1
+    return yk.SubnetState(
+        weights=yk.SparseRows.from_rows(weights),
+        bonds=yk.SparseRows.from_rows(bonds),
+        total_stake=yk.stake_from_rao(np.where(np.arange(n) < FEW, 10**12, 0)),
+        last_update=np.full(n, 1000),
+        block_at_registration=np.where(late, 950, 10),  # where a bond is outdated
+        validator_permit=np.arange(n) <= FEW,
+        current_block=1001,
+        last_mechanism_step_block=900,
+        previous_consensus=np.zeros(n, np.int64),
+    )
+
+
+@pytest.mark.parametrize("penalty", [0, 1, 32768, 65535])
+@pytest.mark.parametrize("rules", ["yuma2", "yuma3", "liquid", "zeros before", "ones before"])
+@pytest.mark.parametrize("name", SETS)
+def test_few_columns(name: str, rules: str, penalty: int) -> None:
+    """A consensus above 0 in no column, in one, in those of exactly the stake that is enough, in all with a score."""
+    numbers = set()
+    for seed, kappa in enumerate([0, 1, 4369, 4370, 34951, 34952, 34953, 61166, 61167, 65534, 65535, 65535]):
+        random = np.random.default_rng([seed, penalty])
+        state = _few_columns(random, seed % 3 != 0, FEW if seed == 11 else 7)
+        if rules == "ones before":
+            state = replace(state, previous_consensus=np.where(np.arange(state.n) % 7 == 3, 65535, 0))
+        h = yk.Hyperparameters(
+            kappa=kappa,
+            bonds_penalty=penalty,
+            bonds_moving_average=[900_000, 1_000_000, 0][seed % 3],
+            yuma3=rules != "yuma2",
+            liquid_alpha=rules in ("liquid", "zeros before", "ones before"),
+            liquid_alpha_consensus_mode="current" if rules == "liquid" else "previous",
+            max_allowed_validators=FEW + 1,
+        )
+        with using(name):
+            got = yk.epoch(state, h, emission=10**12)
+        expected = yk.epoch(state, h, emission=10**12, backend="reference")
+        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+        assert difference is None, f"{kappa}: {difference}"
+        assert computes(name, state, h)
+        numbers.add(int((got.consensus > 0).sum()))
+    assert {0, 1} <= numbers
+    assert max(numbers) > 100
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_who_computes(name: str) -> None:
     """A set computes what is asked of it, but for the inputs that csrc/yuma.h names."""
