@@ -1,8 +1,9 @@
 /* Sections 4 to 7 of the law with vector instructions; internal.
  *
- * vector.c chooses a layout, by counts alone, and the instruction set; vector_full.c and vector_sparse.c lay the matrices out and
- * speak no instruction set. vector_path.h has the arithmetic, by sections of the law in files of their own, written once over the
- * primitives of an instruction set and compiled once for each by vector_avx2.c, vector_avx512.c and vector_neon.c.
+ * vector.c chooses a layout, by counts alone, and the instruction set; vector_full.c, and for a sparse layout vector_entries.c and
+ * vector_sparse.c, lay the matrices out and speak no instruction set. vector_path.h has the arithmetic, by sections of the law in files
+ * of their own, written once over the primitives of an instruction set and compiled once for each by vector_avx2.c, vector_avx512.c and
+ * vector_neon.c.
  *
  * In a full layout columns stand in slices of SLICE. A slot is a place of a matrix: (d, lane) is slot d of a column of the slice,
  * of row d in every column, and absent entries are zeros. In a sparse layout rows stand one after the other, each with an entry

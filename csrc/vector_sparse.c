@@ -1,256 +1,8 @@
-/* Sections 4 to 7 of the law over the sparse layout of vector.h: what stands in a row, the scores by column, and what goes in and
- * out. Integers only; the arithmetic in doubles is in vector_path.h. Its cost is that of the entries and the uids. */
+/* Sections 5 to 7 of the law over the sparse layout of vector.h: which columns count, and what goes in and out. Integers only; the
+ * arithmetic in doubles is in vector_path.h. Its cost is that of the entries and the uids. */
 #include <fenv.h>
 
-#include "uidset.h"
-#include "vector_layouts.h"
-
-typedef struct {
-    const vector_subnet *of;
-    const vector_dates *dates;
-    int liquid, mixed; /* mixed: weights_for_bonds stand in ascending columns */
-    int partial;       /* some row has no entries but those of its weights */
-    uint32_t *begin, *count;
-    uint16_t *uid, *bonds, *marks;
-    uint32_t *weights;
-    uint16_t *value;   /* of a row, before it is divided */
-    /* by column, of a row that is put in order; all 0 between two rows, once some row has been */
-    int spreads;
-    uint16_t *value_of, *bond_of, *mark_of;
-    uidset columns;
-} layout;
-
-/* A row in the columns where it has a weight or a bond. */
-typedef struct {
-    const uint16_t *weight_uid, *weight, *bond_uid, *bond;
-    uint32_t weights, bonds;
-} stored_row;
-
-/* The entries of a row as they come: uids, values, bonds, and marks where they are wanted. */
-typedef struct {
-    uint16_t *uid, *value, *bond, *mark;
-    uint32_t count;
-} joined;
-
-static void fill(uint16_t *to, uint32_t count, uint16_t x) {
-    for (uint32_t k = 0; to != NULL && k < count; k++) {
-        to[k] = x;
-    }
-}
-
-static void copy(uint16_t *to, const uint16_t *from, uint32_t count) {
-    if (count != 0) {
-        memcpy(to, from, count * sizeof *to);
-    }
-}
-
-static int same_columns(const stored_row *row) {
-    return row->weights == row->bonds &&
-           (row->weights == 0 || memcmp(row->weight_uid, row->bond_uid, row->weights * sizeof *row->weight_uid) == 0);
-}
-
-/* Both have the same columns, or one is empty. */
-static void join_equal(const stored_row *row, joined *to) {
-    const uint32_t count = to->count = row->weights != 0 ? row->weights : row->bonds;
-    copy(to->uid, row->weights != 0 ? row->weight_uid : row->bond_uid, count);
-    copy(to->value, row->weight, row->weights);
-    fill(to->value, row->weights != 0 ? 0 : count, 0);
-    copy(to->bond, row->bond, row->bonds);
-    fill(to->bond, row->bonds != 0 ? 0 : count, 0);
-    fill(to->mark, count, row->weights != 0 ? MARK_WEIGHT : 0);
-}
-
-/* Both ascend. */
-static void join_ascending(const stored_row *row, joined *to) {
-    uint32_t k = 0, m = 0, count = 0;
-    for (; k < row->weights && m < row->bonds; count++) { /* without a branch, which could not be predicted */
-        const uint16_t a = row->weight_uid[k], b = row->bond_uid[m];
-        const int has_weight = a <= b, has_bond = b <= a;
-        to->uid[count] = has_weight ? a : b;
-        to->value[count] = (uint16_t)(row->weight[k] & -has_weight);
-        to->bond[count] = (uint16_t)(row->bond[m] & -has_bond);
-        if (to->mark != NULL) {
-            to->mark[count] = has_weight ? MARK_WEIGHT : 0;
-        }
-        k += (uint32_t)has_weight;
-        m += (uint32_t)has_bond;
-    }
-    const uint32_t weights = row->weights - k, bonds = row->bonds - m;
-    copy(to->uid + count, row->weight_uid + k, weights);
-    copy(to->value + count, row->weight + k, weights);
-    fill(to->bond + count, weights, 0);
-    if (to->mark != NULL) {
-        fill(to->mark + count, weights, MARK_WEIGHT);
-        fill(to->mark + count + weights, bonds, 0);
-    }
-    count += weights;
-    copy(to->uid + count, row->bond_uid + m, bonds);
-    fill(to->value + count, bonds, 0);
-    copy(to->bond + count, row->bond + m, bonds);
-    to->count = count + bonds;
-}
-
-static int outdated(const vector_dates *d, uint16_t j) {
-    return d->cutoff <= d->registered[j];
-}
-
-/* Into the tables by column. Of the bonds the merge walk, which never looks back, sees those that are above all before them and
- * not outdated. */
-static void spread(layout *l, const stored_row *row) {
-    int32_t walked = -1;
-    if (!l->spreads) {
-        memset(l->value_of, 0, l->of->n * sizeof *l->value_of);
-        memset(l->bond_of, 0, l->of->n * sizeof *l->bond_of);
-        memset(l->mark_of, 0, l->of->n * sizeof *l->mark_of);
-        l->spreads = 1;
-    }
-    for (uint32_t k = 0; k < row->weights; k++) {
-        const uint16_t j = row->weight_uid[k];
-        l->value_of[j] = row->weight[k];
-        l->mark_of[j] = MARK_WEIGHT;
-    }
-    for (uint32_t m = 0; m < row->bonds; m++) {
-        const uint16_t j = row->bond_uid[m];
-        l->bond_of[j] = row->bond[m];
-        if (l->liquid && !outdated(l->dates, j)) {
-            l->mark_of[j] = (uint16_t)(l->mark_of[j] | ((int32_t)j > walked ? 0 : MARK_BOND_UNSEEN));
-            walked = (int32_t)j > walked ? j : walked;
-        }
-    }
-}
-
-/* What the tables have of a column, which is 0 after it. */
-static void gather_column(layout *l, uint16_t j, joined *to) {
-    const uint32_t k = to->count++;
-    to->uid[k] = j;
-    to->value[k] = l->value_of[j];
-    to->bond[k] = l->bond_of[j];
-    if (to->mark != NULL) {
-        to->mark[k] = l->mark_of[j];
-    }
-    l->value_of[j] = l->bond_of[j] = l->mark_of[j] = 0;
-}
-
-/* In ascending columns. */
-static void join_sorted(layout *l, const stored_row *row, joined *to) {
-    unsigned group = 0;
-    spread(l, row);
-    for (uint32_t k = 0; k < row->weights; k++) {
-        uidset_add(&l->columns, row->weight_uid[k]);
-    }
-    for (uint32_t m = 0; m < row->bonds; m++) {
-        uidset_add(&l->columns, row->bond_uid[m]);
-    }
-    for (int32_t j = uidset_pop(&l->columns, &group); j >= 0; j = uidset_pop(&l->columns, &group)) {
-        gather_column(l, (uint16_t)j, to);
-    }
-}
-
-/* The columns of the weights, as they stand: the liquid EMA keeps their order, and no other bonds. */
-static void join_as_weights(layout *l, const stored_row *row, joined *to) {
-    l->partial = 1;
-    spread(l, row);
-    for (uint32_t k = 0; k < row->weights; k++) {
-        gather_column(l, row->weight_uid[k], to);
-    }
-    for (uint32_t m = 0; m < row->bonds; m++) {
-        const uint16_t j = row->bond_uid[m];
-        l->bond_of[j] = l->mark_of[j] = 0;
-    }
-}
-
-static void join(layout *l, const stored_row *row, joined *to) {
-    const int same = same_columns(row);
-    if (!ascending(row->weight_uid, row->weights) || (!same && !ascending(row->bond_uid, row->bonds))) {
-        l->liquid && !l->mixed ? join_as_weights(l, row, to) : join_sorted(l, row, to);
-    } else if (same || row->weights == 0 || row->bonds == 0) {
-        join_equal(row, to);
-    } else {
-        join_ascending(row, to);
-    }
-}
-
-/* What section 4 takes out of a row: its value, and its mark. */
-static void mask_weights(const vector_subnet *of, const vector_dates *d, uint32_t i, joined *row) {
-    int none;
-    uint64_t limit = limit_of(d, of->state->last_update[i], i, &none);
-    if (none || limit < d->latest) {
-        for (uint32_t k = 0; k < row->count; k++) {
-            uint16_t stays = none || d->registered[row->uid[k]] > limit ? 0 : UINT16_MAX;
-            row->value[k] = (uint16_t)(row->value[k] & stays);
-            if (row->mark != NULL) {
-                row->mark[k] = (uint16_t)(row->mark[k] & stays);
-            }
-        }
-    }
-    const int16_t self = (int16_t)i; /* 16 bits wide all through, as compilers vectorize it; uids have 15 */
-    int16_t own = 0;
-    for (uint32_t k = 0; k < row->count; k++) {
-        own = (int16_t)(own | ((int16_t)row->uid[k] == self ? -1 : 0));
-    }
-    if (own == 0 || (int32_t)i == of->state->owner_uid) {
-        return;
-    }
-    for (uint32_t k = 0; k < row->count; k++) {
-        row->value[k] = (uint16_t)((int16_t)row->uid[k] == self ? 0 : row->value[k]);
-    }
-    for (uint32_t k = 0; row->mark != NULL && k < row->count; k++) {
-        row->mark[k] = (uint16_t)((int16_t)row->uid[k] == self ? 0 : row->mark[k]);
-    }
-}
-
-/* What a row of so many weights and bonds takes at most. */
-static uint64_t padded(uint64_t entries) {
-    return (entries + SLICE - 1) / SLICE * SLICE;
-}
-
-static void load(layout *l, const vector_path *path) {
-    const vector_subnet *of = l->of;
-    const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
-    const vector_dates *d = l->dates;
-    uint32_t at = 0;
-    for (uint32_t r = 0; r < of->rows; r++) {
-        uint32_t i = of->row[r], weight = weights->indptr[i], bond = bonds->indptr[i];
-        const stored_row row = {weights->uid + weight,          weights->value + weight,       bonds->uid + bond, bonds->value + bond,
-                                last_weight(of->state, i) - weight, bonds->indptr[i + 1] - bond};
-        joined to = {l->uid + at, l->value, l->bonds + at, l->marks == NULL ? NULL : l->marks + at, 0};
-        join(l, &row, &to);
-        mask_weights(of, d, i, &to);
-        for (uint32_t k = 0; d->cutoff <= d->latest && k < to.count; k++) {
-            to.bond[k] = outdated(d, to.uid[k]) ? 0 : to.bond[k];
-        }
-        const uint32_t end = (uint32_t)padded(to.count);
-        for (uint32_t k = to.count; k < end; k++) {
-            to.uid[k] = (uint16_t)(of->n + k % SLICE);
-            to.value[k] = to.bond[k] = 0;
-        }
-        if (to.mark != NULL) {
-            fill(to.mark + to.count, end - to.count, 0);
-        }
-        path->normalize(end / SLICE, to.value, l->weights + at, SLICE);
-        l->begin[r] = at;
-        l->count[r] = to.count;
-        at += end;
-    }
-    l->begin[of->rows] = at;
-}
-
-/* The merge walk over weights_for_bonds does not see what comes after a larger uid. Where they are clipped, what is above a consensus
- * of 0 is not there. */
-static void walk_weights(const layout *l, const int64_t *consensus, int penalty) {
-    for (uint32_t r = 0; r < l->of->rows; r++) {
-        const uint32_t begin = l->begin[r], end = begin + l->count[r];
-        int32_t walked = -1;
-        for (uint32_t k = begin; !ascending(l->uid + begin, end - begin) && k < end; k++) {
-            const uint16_t j = l->uid[k];
-            if (!(l->marks[k] & MARK_WEIGHT) || (penalty == 1 && l->weights[k] != 0 && consensus[j] == 0)) {
-                continue;
-            }
-            l->marks[k] = (uint16_t)(l->marks[k] | ((int32_t)j > walked ? 0 : MARK_WEIGHT_UNSEEN));
-            walked = (int32_t)j > walked ? j : walked;
-        }
-    }
-}
+#include "vector_entries.h"
 
 /* The columns whose consensus may be above 0, by number, and what the rows have there. Nobody's score in another column counts: its
  * consensus, rank and incentive are 0. */
@@ -276,7 +28,7 @@ static void add_vote(uint16_t *vote, uint16_t j, uint16_t of) {
 
 /* By column, the stake of who scores more than 0, each in units and rounded up, so that none with enough is below what is asked:
  * all stake is at most 2^15 units, and rounding adds less than one for each of at most 32767 scorers. What is asked, at least 1. */
-static uint16_t votes(const layout *l, const vector_epoch *e, uint16_t *vote) {
+static uint16_t votes(const vector_entries *l, const vector_epoch *e, uint16_t *vote) {
     for (uint32_t s = 0; s < e->scorers; s++) {
         const uint32_t r = e->scorer[s], count = l->count[r];
         const uint16_t *uid = l->uid + l->begin[r], of = vote_of(e->scorer_stake[s]);
@@ -324,7 +76,7 @@ static void number_columns(uint32_t n, uint16_t least, scored *s) {
 }
 
 /* Enough votes for the columns of weights of 0: the liquid EMA keeps these where it drops what is above a consensus of 0. */
-static void vote_for_zeros(const layout *l, uint16_t *vote) {
+static void vote_for_zeros(const vector_entries *l, uint16_t *vote) {
     for (uint32_t begin = 0, entries = l->begin[l->of->rows]; begin < entries; begin += SLICE) {
         uint16_t any = 0;
         for (uint32_t k = begin; k < begin + SLICE; k++) {
@@ -339,7 +91,7 @@ static void vote_for_zeros(const layout *l, uint16_t *vote) {
 }
 
 /* Which columns they are. */
-static int number_scored(const layout *l, const vector_epoch *e, scored *s, arena *memory) {
+static int number_scored(const vector_entries *l, const vector_epoch *e, scored *s, arena *memory) {
     const vector_subnet *of = l->of;
     TAKE_ZEROS(s->number, of->n);
     TAKE(s->column, of->n);
@@ -352,7 +104,7 @@ static int number_scored(const layout *l, const vector_epoch *e, scored *s, aren
 }
 
 /* The entries of all rows there. */
-static void list_entries(const layout *l, const scored *s) {
+static void list_entries(const vector_entries *l, const scored *s) {
     uint32_t *entry = s->entry;
     for (uint32_t r = 0; s->columns != 0 && r < l->of->rows; r++) {
         const uint16_t *uid = l->uid + l->begin[r], *number = s->number;
@@ -380,7 +132,7 @@ static void list_entries(const layout *l, const scored *s) {
     }
 }
 
-static int list_scored(const layout *l, scored *s, arena *memory) {
+static int list_scored(const vector_entries *l, scored *s, arena *memory) {
     TAKE(s->begin, (uint64_t)l->of->rows + 1);
     TAKE(s->entry, l->of->weights + l->of->bonds);
     list_entries(l, s);
@@ -403,7 +155,7 @@ static void order_by_count(uint32_t columns, uint32_t scorers, const uint16_t *s
 }
 
 /* Section 5, of the columns that have a number, into `to` by column. *ones: some consensus is ONE. */
-static int consensus(const layout *l, const vector_path *path, const vector_epoch *e, const scored *of, int64_t *to, int *ones,
+static int consensus(const vector_entries *l, const vector_path *path, const vector_epoch *e, const scored *of, int64_t *to, int *ones,
                      arena rest) {
     arena *memory = &rest; /* given back */
     const uint32_t columns = of->columns, slices = slices_of(columns);
@@ -658,7 +410,7 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     arena *memory = &rest;
     const uint32_t n = of->n, rows = of->rows;
     const uint64_t entries = of->weights + of->bonds + (uint64_t)rows * (SLICE - 1);
-    layout l = {.of = of, .dates = d, .liquid = e->liquid, .mixed = e->penalty == 2};
+    vector_entries l = {.of = of, .dates = d, .liquid = e->liquid, .mixed = e->penalty == 2};
     vector_rows m = {.rows = rows};
     scored s = {0};
     VERIFY_CHECK(fegetround() == FE_DOWNWARD);
@@ -677,7 +429,7 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     TAKE(l.value_of, n);
     TAKE(l.bond_of, n);
     TAKE(l.mark_of, n);
-    load(&l, path);
+    yuma_vector_load(&l, path);
     memset(shares->consensus, 0, n * sizeof *shares->consensus);
     memset(shares->rank, 0, n * sizeof *shares->rank);
     memset(shares->incentive, 0, n * sizeof *shares->incentive);
@@ -700,12 +452,12 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
         e->liquid = l.liquid = 0;
         l.marks = NULL;
         if (l.partial) {
-            load(&l, path);
+            yuma_vector_load(&l, path);
             list_entries(&l, &s);
         }
     }
     if (e->liquid && !l.mixed) {
-        walk_weights(&l, shares->consensus, e->penalty);
+        yuma_vector_walk(&l, shares->consensus, e->penalty);
     }
     m.begin = l.begin;
     m.count = l.count;
