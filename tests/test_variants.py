@@ -17,6 +17,7 @@ import pytest
 import scipy.sparse
 
 import yuma_kernel as yk
+from calls import LIQUID, subnet
 from test_instruction_sets import subnets
 from test_types import refused
 from yuma_kernel.results import STACKED
@@ -158,6 +159,45 @@ def test_iterators(sizes: list[int], threads: int, backend: str, monkeypatch: py
         assert yk.variants(state, rules(), **options | arrays) == expected
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_a_stack_that_is_refilled(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks wait for their threads while the iterator is asked for the next stacks, in the same memory."""
+    state, h = subnet(), LIQUID
+    monkeypatch.setattr(sys.modules["yuma_kernel.variants"], "CHUNK", 2)
+    n, uids = state.n, np.array([0, 1])
+    stacks = np.random.default_rng(3).choice([0, 1, 9, 65535], (60, 4, uids.size, n)).astype(np.uint16)
+
+    def again() -> Iterator[Any]:
+        room = np.empty_like(stacks[0])
+        for stack in stacks:
+            room[...] = stack
+            yield room
+        room[...] = 1
+
+    options: dict[str, Any] = {"uids": uids, "threads": threads}
+    expected = yk.variants(state, h, weights=stacks.reshape(-1, uids.size, n), **options)
+    assert len({row.tobytes() for row in expected.incentive}) > 10
+    assert yk.variants(state, h, weights=again(), **options) == expected
+
+
+def test_stacks_of_nothing_are_passed_over() -> None:
+    state, h = SMALL
+    amounts = [np.arange(k, dtype=np.uint64) for k in (0, 2, 0, 0, 3, 0)]
+    got = yk.variants(state, h, emission=iter(amounts))
+    assert got == yk.variants(state, h, emission=[0, 1, 0, 1, 2])
+    assert len(yk.variants(state, h, emission=iter(amounts[:1]))) == 0
+
+
+def test_the_largest_emission() -> None:
+    state, h = SMALL
+    for emission in (2**64 - 1, [2**64 - 1]):
+        assert yk.variants(state, h, emission=emission).emission[0].tolist() == (
+            yk.epoch(state, h, emission=2**64 - 1).emission.tolist()
+        )
+    for beyond in (2**64, [2**64]):
+        refused(lambda beyond=beyond: yk.variants(state, h, emission=beyond), "emission", 0 if beyond != 2**64 else None)  # type: ignore[misc]
+
+
 def test_iterator_of_rows_and_dense_rows_by_turns() -> None:
     state, h = CASES[4]
     options = given(state)
@@ -224,12 +264,15 @@ def test_no_previous_consensus_but_an_empty_one(backend: str) -> None:
 
 def test_previous_consensus_of_any_length(backend: str) -> None:
     """By an iterator each has its own length: nothing stored yet, shorter and longer than n."""
-    state, _ = CASES[0]
-    h = yk.Hyperparameters(liquid_alpha=True, bonds_penalty=65535)
+    state, h = subnet(), yk.Hyperparameters(liquid_alpha=True, bonds_penalty=65535)
     stored = [np.full(size, 9000, np.uint16) for size in (0, 0, state.n - 2, state.n + 5, 1, 1, 0)]
     expected = [yk.epoch(replace(state, previous_consensus=each), h) for each in stored]
     held_to(yk.variants(state, h, previous_consensus=iter(stored), backend=backend), expected)
-    assert not np.array_equal(expected[0].bonds.value, expected[2].bonds.value)
+    # what a state has stands for none of them: nothing stored is not the same as zeros
+    nothing = np.zeros((2, 0), np.uint16)
+    held_to(yk.variants(state, h, previous_consensus=nothing, backend=backend), [expected[0]] * 2)
+    zeros = yk.epoch(replace(state, previous_consensus=[0]), h)
+    assert len({one.bonds.value.tobytes() for one in (yk.epoch(state, h), zeros, expected[0], expected[2])}) == 4
 
 
 def test_the_largest_stakes() -> None:
@@ -347,6 +390,7 @@ ENDLESS += [ENDLESS, ENDLESS]
         ({"weights": DENSE[:, :2]}, "weights", None),
         ({"weights": DENSE[:, :2], "uids": [1, 5]}, "uids", 1),
         ({"weights": DENSE[:, :2], "uids": [1, 1]}, "uids", 1),
+        ({"weights": DENSE[:, :4], "uids": [3, 1, 3, 1]}, "uids", 2),
         ({"weights": DENSE[:, :3], "uids": [1, 2]}, "weights", None),
         ({"weights": EMPTY, "uids": [1, 2]}, "uids", None),
         ({"uids": [1, 2]}, "uids", None),

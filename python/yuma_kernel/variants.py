@@ -335,7 +335,7 @@ class _Weights:
             return stack
         if isinstance(stack, list):
             return self.sparse.piece(stack, first, stable)
-        if stack.dtype != np.uint16 or not stack.dtype.isnative:
+        if stack.dtype != np.uint16:  # of another byte order neither
             stack, stable = self.dense.piece(stack, first, stable), True
         if self.order is not None:
             return np.ascontiguousarray(stack[:, self.order])  # which NumPy lays out as it likes
