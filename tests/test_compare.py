@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from strategies import hyperparameters, states
-from yuma_kernel.comparison import KINDS, MEASURES, PAID, RAW, Breakdown, Comparison
+from yuma_kernel.comparison import KINDS, MEASURES, PAID, RAW, Breakdown, Comparison, Contribution
 
 U64 = 2**64 - 1
 FIELDS = {
@@ -345,6 +345,66 @@ def test_what_it_says() -> None:
     rows = b.table().rows()
     alone = {(row["group"], row["member"]): row["alone"] for row in rows}
     assert sum(alone[kind, None] for kind in (*comparison.kinds, "interaction")) == b.change
+
+
+def told(measure: str = "incentive") -> Breakdown:
+    """With one kind of seven members: one without effect, one that is refused, one that moves it only as the last."""
+    one = 2**32
+    parts = {
+        1: (one // 8, 0),
+        2: (-one // 2, one),
+        3: (one // 4, 5),
+        4: (0, 0),
+        5: (-one // 16, 0),
+        6: (None, None),
+        7: (0, one),
+    }
+    members = tuple(
+        Contribution("weights", uid, alone, last, "no stake" if alone is None else None)
+        for uid, (alone, last) in parts.items()
+    )
+    groups = (Contribution("weights", None, one // 4, one // 2), Contribution("owner", None, None, None, "no such uid"))
+    return Breakdown(3, measure, one, one + one // 4, one // 4, groups, 0, {"weights": members}, {"weights": 7})
+
+
+def test_members_by_how_much_they_move_and_those_without_effect_left_out() -> None:
+    breakdown = told()
+    whole = breakdown.table()
+    assert whole.columns["member"] == [None, 2, 3, 1, 5, 4, 6, 7, "interaction", None, None]
+    assert whole.columns["last"] == [2**31, 2**32, 5, 0, 0, 0, None, 2**32, None, None, None]
+    some = breakdown.table(3)
+    assert some.columns["member"] == [None, 2, 3, 1, "others", "interaction", None, None]
+    assert some.columns["alone"] == [2**30, -(2**31), 2**30, 2**29, -(2**28), 7, None, 0]
+    assert breakdown.table(6).columns["member"] == [None, 2, 3, 1, 5, 6, 7, "interaction", None, None]
+    assert str(breakdown) == breakdown.table(5).text()
+    assert breakdown._repr_html_() == breakdown.table(5).html()
+    assert str(breakdown).splitlines() == [
+        "incentive of uid 3: 1.0000000 to 1.2500000, +0.2500000",
+        "  group           alone (of 1)  last (of 1)",
+        "  weights           +0.2500000   +0.5000000",
+        "    weights of 2    -0.5000000   +1.0000000",
+        "    weights of 3    +0.2500000     +1.2e-09",
+        "    weights of 1    +0.1250000            0",
+        "    weights of 5    -0.0625000            0",
+        "    weights of 6             -            -",
+        "    and 1 more               0            -",
+        "    together          +1.6e-09            -",
+        "  owner                      -            -",
+        "  together                   0            -",
+        "alone: only this as after; last: the last to become as after; together: what they do beyond that",
+    ]
+    paid = told("emission").table().text().splitlines()
+    assert paid[0] == "emission of uid 3: 4.294967296 to 5.368709120, +1.073741824"
+    assert paid[1].split() == ["group", "alone", "(alpha)", "last", "(alpha)"]
+
+
+def test_what_moves_no_emission_is_mostly_of_nothing() -> None:
+    before, after = (replace(snapshot, emission=0) for snapshot in snapshots())
+    comparison = yk.compare(before, after)
+    table = comparison.table()
+    assert len(table)
+    assert table.columns["mostly"] == [None] * len(table)
+    assert table.caption == ""
 
 
 def test_they_are_values() -> None:

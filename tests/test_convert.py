@@ -63,6 +63,23 @@ def test_dense_matrix(weights: Any) -> None:
     assert snapshot_of({**FULL, "weights": weights}).state == state_of(weights=[[(3, 7)], [(2, 65535)], [], []])
 
 
+@pytest.mark.parametrize("units", ["chain", "float"])
+def test_nobody_sets_weights(units: Any) -> None:
+    """Rows of nothing are sparse rows: a dense one would have n values."""
+    got = snapshot_of({**FULL, "weights": [[], [], [], []], "bonds": [[], [], [], []], "emission": 10}, units=units)
+    assert got.state.weights == got.state.bonds == yk.SparseRows.empty(4)
+
+
+def test_null_is_a_field_that_is_not_there() -> None:
+    nulls = dict.fromkeys(
+        ("commit_block", "owner_uid", "previous_consensus", "hotkeys", "netuid", "meta", "kappa", "expected")
+    )
+    assert snapshot_of({**FULL, **nulls}) == snapshot_of(FULL)
+    with pytest.raises(yk.InputError, match="bonds: missing"):
+        snapshot_of({**FULL, "bonds": None})
+    assert snapshot_of({**FULL, "bonds": None}, assume=True).meta["assumed"] == {"bonds": ASSUMED["bonds"]}
+
+
 def test_forms_of_stake() -> None:
     alpha, tao, weight = [600, 400, 0, 1], [10, 20, 30, 40], 2**63
     bits = yk.total_stake_bits(alpha, tao, weight)
@@ -248,6 +265,21 @@ def test_csv(tmp_path: Path) -> None:
     snapshot = converted(tmp_path, *files, "--set", "current_block=100")
     assert snapshot.state == state_of(weights=[[(3, 7)], [(2, 65535)], [], []], bonds=[[(2, 9)], [], [], [(3, 0)]])
     assert snapshot.hotkeys == ("5F0", "5F1", "5F2", "5F3")
+
+
+def test_a_csv_of_entries_has_as_many_uids_as_its_largest(tmp_path: Path) -> None:
+    """A miner that sets nothing stands in the column uid alone, a validator that nobody weighs in the column row alone."""
+    for text, n in (("row,uid,value\n0,4,7\n", 5), ("row,uid,value\n4,0,7\n", 5)):
+        (tmp_path / "weights.csv").write_text(text)
+        rows = snapshot_of({**FULL, **read_fields([str(tmp_path / "weights.csv")]), **of_five()}).state.weights
+        assert rows.n == n
+        assert [len(row) for row in rows.to_rows()].index(1) == int(text.split("\n")[1][0])
+
+
+def of_five() -> dict[str, Any]:
+    """Fields of five uids."""
+    by_uid = ("stake", "last_update", "block_at_registration", "validator_permit")
+    return {name: [*FULL[name], FULL[name][0]] for name in by_uid} | {"bonds": [[]] * 5}
 
 
 def test_a_snapshot_with_other_values(tmp_path: Path) -> None:

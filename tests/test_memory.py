@@ -176,6 +176,8 @@ def test_freezing_copies_once() -> None:
         assert np.array_equal(frozen, source)
         assert not np.shares_memory(frozen, source)
         assert freeze(frozen) is frozen
+        assert freeze(frozen[::2]).flags.c_contiguous
+        assert freeze(frozen[::2]).tolist() == frozen.tolist()[::2]
     again = freeze(freeze(plain)[1])
     assert again.tolist() == plain[1].tolist()
     plain[:] = 0

@@ -61,7 +61,21 @@ def test_stored_forms() -> None:
     refused(lambda: from_chain({**SDK, "yuma_version": 1}, **LACKING), "yuma_version", None, "from 2 to 3")
     refused(lambda: from_chain({**SDK, "kappa": 0.5}, **LACKING), "kappa", None, "32767 or 32768")
     refused(lambda: from_chain({**STORAGE, "AlphaValues": 5}), "AlphaValues", None, "pair")
+    refused(lambda: from_chain({**STORAGE, "Kappa": "1" * 5000}), "kappa", None, "got str")  # more than Python reads
     refused(lambda: from_chain({**STORAGE, "Kappa": 70000}), "kappa", None, "from 0 to 65535")
+
+
+def test_liquid_alpha_without_yuma3_reads_nothing_more() -> None:
+    """What has no effect is not asked for: as the epochs under two values of it are the same, so are the hyperparameters."""
+    off = {name: value for name, value in STORAGE.items() if name not in ("AlphaValues", "AlphaSigmoidSteepness")}
+    got = from_chain({**off, "Yuma3On": False, "LiquidAlphaOn": True})
+    assert (got.yuma3, got.liquid_alpha) == (False, True)
+    refused(
+        lambda: from_chain({**off, "Yuma3On": True, "LiquidAlphaOn": True}),
+        "alpha_low",
+        None,
+        "alpha_sigmoid_steepness (1000)",
+    )
 
 
 def test_what_is_unknown_or_said_twice_is_refused() -> None:

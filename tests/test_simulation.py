@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -278,6 +279,43 @@ def test_warns_when_the_last_validator_goes_inactive(backend: str, every: int, m
     yk.simulate(state, h, epochs=3, current_block=[1000, 1010, 1020], backend=backend)
     none = np.zeros((7, 5), np.bool_)
     yk.simulate(state, h, epochs=7, current_block=blocks, validator_permit=none, backend=backend)
+
+
+def test_a_stake_at_the_threshold_is_one_that_goes(backend: str) -> None:
+    state, h = lively()
+    for threshold, warned in ((5, True), (6, False)):
+        rules = replace(h, stake_threshold=threshold)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yk.simulate(state, rules, epochs=3, current_block=[10, 30, 50], backend=backend)
+        assert [w.category for w in caught] == [yk.InactiveWarning] * warned
+
+
+def test_warns_where_permits_were_gone_in_between(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Active in the first epoch, nobody with a permit in the second, all inactive from the third on."""
+    state, h = lively()
+    permits = np.array([state.validator_permit, [False] * 5, state.validator_permit])
+    for chunk in (1, 2, 64):
+        monkeypatch.setattr(consecutive, "CHUNK", chunk)
+        monkeypatch.setattr(consecutive, "LONG_ENTRIES", 0)
+        with pytest.warns(yk.InactiveWarning, match=r"from epoch 2 \(block 50\) on no validator"):
+            yk.simulate(state, h, epochs=3, current_block=[10, 30, 50], validator_permit=permits, backend=backend)
+
+
+def test_steps_by_tempo_at_the_ends_of_u64(backend: str) -> None:
+    """Before block 0 there is none in which weights could have been set; no state has the block of an epoch beyond u64."""
+    state, h = lively()
+    first = replace(state, current_block=0, last_update=[0] * 5, block_at_registration=[0] * 5)
+    got = yk.simulate(first, h, epochs=1, steps="tempo", backend=backend)
+    alone = yk.epoch(first, h, backend=backend)
+    assert not alone.incentive.any()  # weights of the block in which a uid registered do not count
+    assert got.incentive[0].tolist() == alone.incentive.tolist()
+    assert (got.state.current_block, got.state.last_update.tolist()) == (10, [9, 9, 0, 0, 0])
+    last = replace(state, current_block=2**64 - 11)
+    got = yk.simulate(last, h, epochs=1, steps="tempo", backend=backend)
+    assert (got.blocks.tolist(), got.state.current_block) == ([2**64 - 11], 2**64 - 1)
+    beyond = replace(state, current_block=2**64 - 10)
+    refused(lambda: yk.simulate(beyond, h, epochs=1, steps="tempo", backend=backend), "current_block", None, "within u64")
 
 
 @pytest.mark.parametrize(("profile", "owner"), [(475, 0), (401, 0), (365, None), (257, None), (233, 0)])

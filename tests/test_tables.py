@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,9 @@ def test_what_matters_most_in_its_order() -> None:
     cut = TABLE.most(2)
     assert cut.columns["uid"] == [2, 3]
     assert cut.caption == "and 1 more; as they are"
+    assert replace(TABLE, important=[5, 1, 9]).most(2).columns["uid"] == [1, 3]
+    assert replace(TABLE, important=[5, 5, 5]).most(2).columns["uid"] == [1, 2]
+    assert replace(TABLE, important=None).most(2).columns["uid"] == [1, 2]
     assert TABLE.most(3) is TABLE
     assert TABLE.text(2) == cut.text()
     assert TABLE.html(2) == cut.html()

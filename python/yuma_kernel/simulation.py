@@ -516,7 +516,7 @@ def finished(
     scalars = {name: plan.of(items, last) for name, items in plan.scalars.items()}
     yuma_step = plan.of(plan.last_yuma_step_block, last)
     if plan.by_tempo:
-        block = min(U64_MAX, blocks[-1] + period(plan.of(plan.hyperparameters, last)))
+        block = blocks[-1] + period(plan.of(plan.hyperparameters, last))  # within u64: see `_blocks`
         scalars = {"current_block": block, "last_mechanism_step_block": blocks[-1]}
         yuma_step = None if yuma_step is None else blocks[-1]
         arrays["last_update"] = dates.next_dates(last_permit, block)
