@@ -305,7 +305,8 @@ def test_warns_where_permits_were_gone_in_between(backend: str, monkeypatch: pyt
 def test_steps_by_tempo_at_the_ends_of_u64(backend: str) -> None:
     """Before block 0 there is none in which weights could have been set; no state has the block of an epoch beyond u64."""
     state, h = lively()
-    first = replace(state, current_block=0, last_update=[0] * 5, block_at_registration=[0] * 5)
+    zeros = np.zeros(5, np.uint64)
+    first = replace(state, current_block=0, last_update=zeros, block_at_registration=zeros)
     got = yk.simulate(first, h, epochs=1, steps="tempo", backend=backend)
     alone = yk.epoch(first, h, backend=backend)
     assert not alone.incentive.any()  # weights of the block in which a uid registered do not count

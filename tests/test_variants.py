@@ -271,7 +271,7 @@ def test_previous_consensus_of_any_length(backend: str) -> None:
     # what a state has stands for none of them: nothing stored is not the same as zeros
     nothing = np.zeros((2, 0), np.uint16)
     held_to(yk.variants(state, h, previous_consensus=nothing, backend=backend), [expected[0]] * 2)
-    zeros = yk.epoch(replace(state, previous_consensus=[0]), h)
+    zeros = yk.epoch(replace(state, previous_consensus=np.zeros(1, np.uint16)), h)
     assert len({one.bonds.value.tobytes() for one in (yk.epoch(state, h), zeros, expected[0], expected[2])}) == 4
 
 
