@@ -319,37 +319,35 @@ def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[Ep
     """Epochs that have nothing to do with each other, in calls of the kernel that are to hold the GIL less often: as many in
     one as have results of some megabytes."""
     results: list[EpochResult] = []
-    sizes = [_given(state).size for state, _, _ in calls]
+    given = [_given(state) for state, _, _ in calls]  # for as long: where threads make one at once, a state keeps the last
     begin = 0
     while begin < len(calls):
-        end, size = begin + 1, sizes[begin]
-        while end < len(calls) and size + sizes[end] <= BATCH_BYTES:
-            size += sizes[end]
+        end, size = begin + 1, given[begin].size
+        while end < len(calls) and size + given[end].size <= BATCH_BYTES:
+            size += given[end].size
             end += 1
-        results += _batch(calls[begin:end])
+        results += _batch(given[begin:end], calls[begin:end])
         begin = end
     return results
 
 
-def _batch(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
+def _batch(given: list[_Given], calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
     count, isa = len(calls), selected_mask()
-    states, results = ffi.new("yuma_state[]", count), ffi.new("yuma_result[]", count)
-    rules, amounts = ffi.new("yuma_hyperparameters *[]", count), ffi.new("uint64_t[]", count)
+    states = ffi.new("yuma_state[]", [each.struct[0] for each in given])
     held = [_hyperparameters(hyperparameters) for _, hyperparameters, _ in calls]
-    states_held = [_given(state) for state, _, _ in calls]  # for as long: where threads make one at once, the last is kept
+    rules = ffi.new("yuma_hyperparameters *[]", held)
+    amounts = ffi.new("uint64_t[]", [emission for _, _, emission in calls])
     desk = kept.take()
     try:
         batch: list[_Outputs] = desk.batch
-        room = size = 0
-        for k, (given, (_, _, emission)) in enumerate(zip(states_held, calls, strict=True)):
+        for k, each in enumerate(given):
             if k == len(batch):
-                batch.append(_Outputs(given.n, given.room))
-            elif batch[k].n != given.n or batch[k].room < given.room:
-                batch[k] = _Outputs(given.n, given.room)
-            states[k], results[k] = given.struct[0], batch[k].result[0]
-            rules[k], amounts[k] = held[k], emission
-            room, size = max(room, given.room), max(size, given.workspace)
-        workspace, done = desk.spread(size), ffi.new("uint32_t *")
+                batch.append(_Outputs(each.n, each.room))
+            elif batch[k].n != each.n or batch[k].room < each.room:
+                batch[k] = _Outputs(each.n, each.room)
+        results = ffi.new("yuma_result[]", [outputs.result[0] for outputs in batch[:count]])
+        room, workspace = max(each.room for each in given), desk.spread(max(each.workspace for each in given))
+        done = ffi.new("uint32_t *")
         # every state names its own bonds, so that all that is asked of the room is to be that of the largest
         _check(lib.yuma_simulate(count, states, rules, amounts, results, room, isa, workspace, desk.size, done))
         return [outputs.copied(None) for outputs in batch[:count]]

@@ -31,6 +31,13 @@ def test_threads(threads: int | None) -> None:
         assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=threads) == expected
 
 
+@pytest.mark.parametrize("size", [0, 3000, 20_000])
+def test_results_too_large_for_one_call(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    native = pytest.importorskip("yuma_kernel.kernel.native")
+    monkeypatch.setattr(native, "BATCH_BYTES", size)
+    assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=1, backend="c") == one_by_one("c")
+
+
 def test_backends(backend: str) -> None:
     some = [k for k in range(len(CALLS)) if CALLS[k][0].n < 40][:12]
     expected = [yk.epoch(STATES[k], RULES[k], emission=EMISSIONS[k], backend=backend) for k in some]
