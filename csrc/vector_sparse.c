@@ -393,8 +393,9 @@ static int epoch_of_all(const scored *of, uint32_t n, const vector_path *path, c
     return 1;
 }
 
-/* Whether epoch_of_few costs less: no more than half of the places are of numbered columns, which is its memory too. */
-static int are_few(const scored *of, const vector_epoch *e, const vector_rows *m) {
+/* Whether epoch_of_few costs less: no more than half of the places are of numbered columns, or they are few beside the tables that the
+ * others take, by column. It bounds the memory of both ways too. */
+static int are_few(const scored *of, uint32_t n, const vector_epoch *e, const vector_rows *m) {
     uint64_t places = 0;
     if (!e->yuma3 || (e->liquid && e->penalty != 1)) {
         return 0;
@@ -402,7 +403,7 @@ static int are_few(const scored *of, const vector_epoch *e, const vector_rows *m
     for (uint32_t r = 0; of->columns != 0 && r < m->rows; r++) {
         places += padded(of->begin[r + 1] - of->begin[r]);
     }
-    return 2 * places <= m->begin[m->rows];
+    return 2 * places <= m->begin[m->rows] || 2 * places <= n;
 }
 
 int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_epoch *e, const vector_dates *d,
@@ -465,7 +466,7 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     m.weights = l.weights;
     m.bonds = l.bonds;
     m.marks = l.marks;
-    if (!(are_few(&s, e, &m) ? epoch_of_few(&s, path, e, &m, ones, shares, with_list)
+    if (!(are_few(&s, n, e, &m) ? epoch_of_few(&s, path, e, &m, ones, shares, with_list)
                              : epoch_of_all(&s, n, path, e, &m, ones, shares, rest))) {
         return 0;
     }
