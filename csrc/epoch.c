@@ -1,4 +1,5 @@
 /* Sections 3 to 8 of the law, composed. */
+#include "before.h"
 #include "memory.h"
 #include "profile.h"
 #include "stages.h"
@@ -120,12 +121,13 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     return YUMA_OK;
 }
 
-/* What stands between the stages, in the workspace: up to 78 n bytes; the matrices are taken when they are needed. */
+/* What stands between the stages, in the workspace, where n alone tells at which place: up to 80 n bytes; the matrices are taken when they are needed. */
 typedef struct {
     uint32_t n;
     const profile_rules *rules;
     arena memory; /* what is left: the workspace of the stages */
     uid_shares stake, active_stake, validator_trust, dividends; /* the last two of the same uids */
+    uint8_t *counts, *permits;                                  /* [n]: whose stake is active; the new permits, for an epoch after this */
     int64_t *consensus, *rank, *incentive;
     int64_t *previous; /* P of section 9 where that is what liquid alpha measures against, else null */
 } working;
@@ -149,6 +151,9 @@ static yuma_status working_begin(working *w, uint32_t n, int traced, void *works
     w->previous = NULL;
     TRY(take_shares(w, &w->stake));
     TRY(take_shares(w, &w->active_stake));
+    w->counts = arena_take(&w->memory, n, sizeof *w->counts);
+    w->permits = arena_take(&w->memory, n, sizeof *w->permits);
+    REQUIRE(w->counts != NULL && w->permits != NULL, YUMA_ERROR_WORKSPACE);
     TRY(take_shares(w, &w->validator_trust));
     w->dividends = w->validator_trust;
     TRY(take_array(w, &w->dividends.share));
@@ -319,8 +324,61 @@ static yuma_status updated_bonds(working *w, yuma_state *state) {
     return YUMA_OK;
 }
 
-yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hyperparameters, uint64_t emission,
-                       yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace, size_t workspace_size) {
+/* Section 3, but for what the epoch before had of the same stake. owner: who has its privileges. */
+static yuma_status stake_and_permits(working *w, const uid_loops *loops, const yuma_state *state, const yuma_hyperparameters *h,
+                                     int32_t owner, yuma_result *result, epoch_before *before) {
+    const uint32_t n = w->n;
+    const int same = before->total_stake == state->total_stake && before->stake_threshold == h->stake_threshold &&
+                     before->rules == w->rules && before->n == n && before->owner_uid == owner &&
+                     before->max_allowed_validators == h->max_allowed_validators;
+    yuma_active(loops, n, state->last_update, h->activity_cutoff, state->current_block, result->active);
+    if (same) {
+        w->stake.count = before->staked;
+        memcpy(result->validator_permit, w->permits, n);
+        before->stakes_taken++;
+    } else {
+        yuma_staked(n, state->total_stake, h->stake_threshold, owner, &w->stake);
+        if (w->rules->stakeless_permits) {
+            TRY(stakeless_permits(w, h->max_allowed_validators, result->validator_permit));
+        } else {
+            TRY(yuma_permits_of(loops, n, &w->stake, h->max_allowed_validators, owner, result->validator_permit, REST(w)));
+        }
+        memcpy(w->permits, result->validator_permit, n);
+        memset(w->counts, UINT8_MAX, n); /* as nobody's are */
+    }
+    if (yuma_count_active(n, result->active, state->validator_permit, state->owner_uid, w->counts) && same) {
+        w->active_stake.count = before->active;
+        before->active_taken++;
+    } else {
+        yuma_active_shares(&w->stake, w->counts, &w->active_stake);
+    }
+    if (before->n != n) {
+        before->block_at_registration = NULL;
+    }
+    before->total_stake = state->total_stake;
+    before->stake_threshold = h->stake_threshold;
+    before->rules = w->rules;
+    before->n = n;
+    before->owner_uid = owner;
+    before->max_allowed_validators = h->max_allowed_validators;
+    before->staked = w->stake.count;
+    before->active = w->active_stake.count;
+    return YUMA_OK;
+}
+
+static uint64_t latest_registration(const uid_loops *loops, const yuma_state *state, epoch_before *before) {
+    if (before->block_at_registration == state->block_at_registration) {
+        before->latest_taken++;
+    } else {
+        before->block_at_registration = state->block_at_registration;
+        before->latest = loops->latest(state->n, state->block_at_registration);
+    }
+    return before->latest;
+}
+
+static yuma_status epoch_after(epoch_before *before, const yuma_state *given, const yuma_hyperparameters *hyperparameters,
+                               uint64_t emission, yuma_result *result, yuma_trace *trace, uint32_t isa, void *workspace,
+                               size_t workspace_size) {
     TRY(check_scalars(given, hyperparameters));
     yuma_state ruled = *given, *state = &ruled;
     yuma_hyperparameters as_ruled = *hyperparameters, *h = &as_ruled;
@@ -342,14 +400,7 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     const uid_loops *loops = path != NULL ? &path->uids : &yuma_uids_portable;
 
     /* 3 */
-    yuma_active(loops, n, state->last_update, h->activity_cutoff, state->current_block, result->active);
-    yuma_staked(n, state->total_stake, h->stake_threshold, owner, &w.stake);
-    if (rules->stakeless_permits) {
-        TRY(stakeless_permits(&w, h->max_allowed_validators, result->validator_permit));
-    } else {
-        TRY(yuma_permits_of(loops, n, &w.stake, h->max_allowed_validators, owner, result->validator_permit, REST(&w)));
-    }
-    TRY(yuma_active_shares(n, &w.stake, result->active, state->validator_permit, state->owner_uid, &w.active_stake, REST(&w)));
+    TRY(stake_and_permits(&w, loops, state, h, owner, result, before));
 
     if (rules->bonds_cutoff == CUTOFF_LAST_UPDATE) {
         TRY(updated_bonds(&w, state));
@@ -364,7 +415,7 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
 
     /* 4 to 7 */
     if (path != NULL) {
-        vector_shares shares = {&w.active_stake, w.previous, w.consensus, w.rank, w.incentive, &w.validator_trust, &w.dividends};
+        vector_shares shares = {&w.active_stake, latest_registration(loops, state, before), w.previous, w.consensus, w.rank, w.incentive, &w.validator_trust, &w.dividends};
         TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {
@@ -389,9 +440,22 @@ yuma_status yuma_epoch(const yuma_state *given, const yuma_hyperparameters *hype
     return YUMA_OK;
 }
 
+yuma_status yuma_epoch(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission, yuma_result *result,
+                       yuma_trace *trace, uint32_t isa, void *workspace, size_t workspace_size) {
+    epoch_before none = {0};
+    return epoch_after(&none, state, hyperparameters, emission, result, trace, isa, workspace, workspace_size);
+}
+
 yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_hyperparameters *const *hyperparameters,
                           const uint64_t *emission, yuma_result *results, uint32_t room, uint32_t isa, void *workspace,
                           size_t workspace_size, uint32_t *done) {
+    epoch_before before = {0};
+    return yuma_simulate_after(&before, epochs, states, hyperparameters, emission, results, room, isa, workspace, workspace_size, done);
+}
+
+yuma_status yuma_simulate_after(epoch_before *before, uint32_t epochs, const yuma_state *states,
+                                const yuma_hyperparameters *const *hyperparameters, const uint64_t *emission, yuma_result *results,
+                                uint32_t room, uint32_t isa, void *workspace, size_t workspace_size, uint32_t *done) {
     REQUIRE(done != NULL, YUMA_ERROR_NULL);
     *done = 0;
     REQUIRE(epochs == 0 || (states != NULL && hyperparameters != NULL && emission != NULL && results != NULL), YUMA_ERROR_NULL);
@@ -402,10 +466,10 @@ yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_
         REQUIRE(!carried || k > 0, YUMA_ERROR_NULL);
         REQUIRE(!carried || state.n == states[k - 1].n, YUMA_ERROR_N);
         if (state.bonds.indptr == NULL) {
-            const yuma_result *before = &results[k - 1];
-            state.bonds = (yuma_stored_rows){before->bonds_indptr, before->bonds_uid, before->bonds_value};
+            const yuma_result *stored = &results[k - 1];
+            state.bonds = (yuma_stored_rows){stored->bonds_indptr, stored->bonds_uid, stored->bonds_value};
             if (state.previous_consensus == NULL) {
-                state.previous_consensus = before->consensus;
+                state.previous_consensus = stored->consensus;
                 state.previous_consensus_length = state.n;
             }
         }
@@ -414,7 +478,7 @@ yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states, const yuma_
         }
         TRY(check_scalars(&state, hyperparameters[k]));
         REQUIRE((uint64_t)state.weights.indptr[state.n] + state.bonds.indptr[state.n] <= room, YUMA_ERROR_ROOM);
-        TRY(yuma_epoch(&state, hyperparameters[k], emission[k], &results[k], NULL, isa, workspace, workspace_size));
+        TRY(epoch_after(before, &state, hyperparameters[k], emission[k], &results[k], NULL, isa, workspace, workspace_size));
         *done = k + 1;
     }
     return YUMA_OK;

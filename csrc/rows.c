@@ -1,4 +1,5 @@
 /* Whether rows are well formed, rows out of dense matrices, and epochs over many of them. */
+#include "before.h"
 #include "stages.h"
 
 enum { BLOCK = 32 };
@@ -113,14 +114,15 @@ yuma_status yuma_variants(uint32_t count, const yuma_state *states, const yuma_h
     *done = 0;
     REQUIRE(count == 0 || (states != NULL && weights != NULL && weights->dense != NULL), YUMA_ERROR_NULL);
     isa = isa == YUMA_ISA_ANY ? yuma_isa_available() : isa; /* once for all */
+    epoch_before before = {0};
     for (uint32_t k = 0; k < count; k++) {
         yuma_state state = states[k];
         TRY(yuma_rows_from_dense(state.n, weights->others, weights->count, weights->uids, weights->dense[k], weights->indptr,
                                  weights->uid, weights->value));
         state.weights = (yuma_stored_rows){weights->indptr, weights->uid, weights->value};
         uint32_t one;
-        TRY(yuma_simulate(1, &state, hyperparameters + k, emission + k, results + k, room, isa, workspace, workspace_size,
-                          &one));
+        TRY(yuma_simulate_after(&before, 1, &state, hyperparameters + k, emission + k, results + k, room, isa, workspace,
+                                workspace_size, &one));
         *done = k + 1;
     }
     return YUMA_OK;

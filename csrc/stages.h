@@ -136,9 +136,11 @@ void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_thresho
 yuma_status yuma_permits_of(const uid_loops *loops, uint32_t n, const uid_shares *staked, uint16_t max_allowed_validators,
                             int32_t owner_uid, uint8_t *new_permit, void *workspace, size_t workspace_size);
 
-/* 3.4 and 3.6, as yuma_active_stake. active_stake: with room for as many as have a stake. */
-yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit,
-                               int32_t owner_uid, uid_shares *active_stake, void *workspace, size_t workspace_size);
+/* 3.4: counts[i] = 1 where stake is active, else 0; whether they are those that stood there. */
+int yuma_count_active(uint32_t n, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint8_t *counts);
+
+/* 3.6, as yuma_active_stake. active_stake: with room for as many as have a stake. */
+void yuma_active_shares(const uid_shares *staked, const uint8_t *counts, uid_shares *active_stake);
 
 /* Section 8, as yuma_emission, where incentive and dividends are not all 0; else 0, and nothing written. */
 int yuma_emission_of(uint32_t n, const int64_t *incentive, const uid_shares *dividends, uint64_t emission, uint64_t *server_emission,

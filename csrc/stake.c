@@ -210,22 +210,25 @@ yuma_status yuma_permits(uint32_t n, const int64_t *stake, uint16_t max_allowed_
     return YUMA_OK;
 }
 
-/* 3.4: whether a uid's stake is active stake. */
-static void count_active(uint32_t n, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint8_t *counts) {
+int yuma_count_active(uint32_t n, const uint8_t *active, const uint8_t *validator_permit, int32_t owner_uid, uint8_t *counts) {
+    uint8_t differ = 0;
+    const uint8_t owner = owner_uid != YUMA_NO_OWNER ? counts[owner_uid] : 0;
+    if (owner_uid != YUMA_NO_OWNER) { /* so that the loop finds what it makes of it */
+        counts[owner_uid] = (active[owner_uid] != 0) & (validator_permit[owner_uid] != 0);
+    }
     for (uint32_t i = 0; i < n; i++) {
-        counts[i] = (active[i] != 0) & (validator_permit[i] != 0);
+        const uint8_t here = (active[i] != 0) & (validator_permit[i] != 0);
+        differ = (uint8_t)(differ | (counts[i] ^ here));
+        counts[i] = here;
     }
     if (owner_uid != YUMA_NO_OWNER) {
         counts[owner_uid] = active[owner_uid] != 0;
+        differ = (uint8_t)(differ | (counts[owner_uid] ^ owner));
     }
+    return !differ;
 }
 
-yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8_t *active, const uint8_t *validator_permit,
-                               int32_t owner_uid, uid_shares *active_stake, void *workspace, size_t workspace_size) {
-    arena memory = arena_of(workspace, workspace_size);
-    uint8_t *counts = arena_take(&memory, n, sizeof *counts);
-    REQUIRE(counts != NULL, YUMA_ERROR_WORKSPACE);
-    count_active(n, active, validator_permit, owner_uid, counts);
+void yuma_active_shares(const uid_shares *staked, const uint8_t *counts, uid_shares *active_stake) {
     uint16_t *uid = active_stake->uid;
     int64_t *share = active_stake->share, sum = 0;
     size_t count = 0;
@@ -241,7 +244,6 @@ yuma_status yuma_active_shares(uint32_t n, const uid_shares *staked, const uint8
     VERIFY_CHECK(is_proportion(sum));
     active_stake->count = (uint32_t)count;
     divide_shares(active_stake, sum);
-    return YUMA_OK;
 }
 
 yuma_status yuma_active_stake(uint32_t n, const int64_t *stake, const uint8_t *active, const uint8_t *validator_permit,

@@ -301,7 +301,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;
     vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL,
-                      path->uids.latest(of.n, state->block_at_registration),
+                      shares->latest,
                       yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block, state->last_yuma_step_block)};
     shares->validator_trust->count = shares->dividends->count = of.rows;
     memcpy(shares->dividends->uid, of.row, of.rows * sizeof *of.row);

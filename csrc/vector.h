@@ -179,6 +179,7 @@ int yuma_vector_liquid(vector_epoch *e, const profile_rules *rules, const yuma_h
 /* What stands between section 3 and section 8 of an epoch. */
 typedef struct {
     const uid_shares *active_stake;
+    uint64_t latest;         /* of all registrations */
     const int64_t *previous; /* what liquid alpha measures against where it is not the current consensus, else null */
     int64_t *consensus, *rank, *incentive; /* [n]; rank may be incentive, which is written later */
     uid_shares *validator_trust, *dividends; /* of the rows, with one list of their uids */

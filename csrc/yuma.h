@@ -229,7 +229,8 @@ YUMA_API YUMA_USED yuma_status yuma_epoch(const yuma_state *state, const yuma_hy
 /* Consecutive epochs, states[k] and hyperparameters[k] into results[k]. Where the indptr of a state's bonds is null, those are
  * the bonds that the epoch before stored, and where its previous_consensus is null too, that is the consensus that it stored;
  * where its validator_permit is null, the permits: not in states[0]. Every result
- * has room for `room` bonds; the bonds and permits that an epoch reads must not be where it writes its own. Stops at the first
+ * has room for `room` bonds; the bonds and permits that an epoch reads must not be where it writes its own, and all else that a
+ * state points to not where any epoch of the call writes: an address that is that of the epoch before has its contents. Stops at the first
  * epoch that yuma_epoch refuses, with its status, or whose weights and bonds together are more than room, with
  * YUMA_ERROR_ROOM. *done: the epochs that were computed; always written. */
 YUMA_API YUMA_USED yuma_status yuma_simulate(uint32_t epochs, const yuma_state *states,

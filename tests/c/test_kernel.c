@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "before.h"
 #include "fixed.h"
 #include "memory.h"
 #include "solved.h"
@@ -416,8 +417,13 @@ static void test_normalize_stake(void) {
         }
         CHECK(yuma_active_stake(n, stake, active, permit, owner, active_stake) == YUMA_OK);
         unsigned char workspace[16 * UIDS + 64];
-        CHECK(yuma_active_shares(n, &staked, active, permit, owner, &counted, workspace, sizeof workspace) == YUMA_OK);
+        uint8_t counts[UIDS];
+        memset(counts, UINT8_MAX, sizeof counts);
+        CHECK(!yuma_count_active(n, active, permit, owner, counts) && yuma_count_active(n, active, permit, owner, counts));
+        yuma_active_shares(&staked, counts, &counted);
         CHECK(are_shares(&counted, n, active_stake));
+        counts[random_bits() % n] ^= 1;
+        CHECK(!yuma_count_active(n, active, permit, owner, counts) && yuma_count_active(n, active, permit, owner, counts));
         for (uint32_t k = 0; k <= n; k++) {
             CHECK(yuma_permits(n, stake, (uint16_t)k, owner, new_permit, workspace, sizeof workspace) == YUMA_OK);
             EACH_LOOPS(loops) {
@@ -856,6 +862,78 @@ static void test_simulate(uint16_t profile) {
           YUMA_ERROR_NULL);
 }
 
+/* What an epoch takes over from the one before it, and that it does not where an input is another: each has one change. */
+static void test_before(void) {
+    static unsigned char workspace[100000];
+    static const struct {
+        const char *change;
+        uint32_t stakes, active, latest;
+    } steps[] = {{"first", 0, 0, 0},       {"none", 1, 1, 1},           {"kappa", 1, 1, 1},       {"stake", 0, 0, 1},
+                 {"threshold", 0, 0, 1},   {"owner", 0, 0, 1},          {"permits", 0, 0, 1},     {"profile", 0, 0, 1},
+                 {"last update", 1, 0, 1}, {"block", 1, 1, 1},          {"permit", 1, 0, 1},      {"permit's address", 1, 1, 1},
+                 {"registered", 1, 1, 0},  {"nobody is active", 1, 0, 1}, {"n", 0, 0, 0},         {"none", 1, 1, 1}};
+    subnet s, one, all;
+    make_subnet(&s);
+    uint64_t stake[2 * N], last_update[N], registered[N];
+    uint8_t permit[N], same_permit[N];
+    uint32_t no_weights[N + 1] = {0};
+    memcpy(stake, s.total_stake, sizeof stake);
+    stake[1] *= 3;
+    memcpy(last_update, s.last_update, sizeof last_update);
+    last_update[0] = 0;
+    memcpy(registered, s.block_at_registration, sizeof registered);
+    registered[1] = UINT64_MAX;
+    memcpy(permit, s.permit, sizeof permit);
+    permit[3] = !permit[3];
+    memcpy(same_permit, permit, sizeof permit);
+    s.hyperparameters.profile = YUMA_PROFILE_475;
+    s.hyperparameters.liquid_alpha = 0;
+    s.hyperparameters.activity_cutoff = s.state.current_block - 1; /* who was never updated is not active */
+    epoch_before before = {0};
+    const yuma_hyperparameters *rules = &s.hyperparameters;
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+        const uint32_t stakes = before.stakes_taken, active = before.active_taken, latest = before.latest_taken;
+        const char *change = steps[k].change;
+        s.hyperparameters.kappa = strcmp(change, "kappa") == 0 ? 1 : s.hyperparameters.kappa;
+        s.state.total_stake = strcmp(change, "stake") == 0 ? stake : s.state.total_stake;
+        s.hyperparameters.stake_threshold += strcmp(change, "threshold") == 0;
+        s.state.owner_uid = strcmp(change, "owner") == 0 ? (s.state.owner_uid == 1 ? 2 : 1) : s.state.owner_uid;
+        s.hyperparameters.max_allowed_validators = strcmp(change, "permits") == 0 ? 1 : s.hyperparameters.max_allowed_validators;
+        s.hyperparameters.profile = strcmp(change, "profile") == 0 ? YUMA_PROFILE_425 : s.hyperparameters.profile;
+        s.state.last_update = strcmp(change, "last update") == 0 ? last_update : s.state.last_update;
+        s.state.current_block += strcmp(change, "block") == 0;
+        s.hyperparameters.activity_cutoff += strcmp(change, "block") == 0;
+        s.state.validator_permit = strcmp(change, "permit") == 0             ? permit
+                                   : strcmp(change, "permit's address") == 0 ? same_permit
+                                                                             : s.state.validator_permit;
+        s.state.block_at_registration = strcmp(change, "registered") == 0 ? registered : s.state.block_at_registration;
+        if (strcmp(change, "nobody is active") == 0) {
+            s.hyperparameters.activity_cutoff = 0;
+            s.state.current_block = UINT64_MAX;
+        }
+        if (strcmp(change, "n") == 0) {
+            s.state.n = N - 1;
+            s.state.weights.indptr = s.state.bonds.indptr = no_weights;
+        }
+        const uint64_t emission = 1000000007;
+        uint32_t done;
+        make_subnet(&all);
+        make_subnet(&one);
+        memset(&all.rao, 1, sizeof all.rao);
+        memset(&one.rao, 1, sizeof one.rao);
+        memset(workspace + sizeof workspace / 2, 0x5a, sizeof workspace / 2);
+        CHECK(yuma_simulate_after(&before, 1, &s.state, &rules, &emission, &all.result, WEIGHTS + BONDS, YUMA_ISA_ANY, workspace,
+                                  sizeof workspace / 2, &done) == YUMA_OK);
+        CHECK(yuma_epoch(&s.state, rules, emission, &one.result, NULL, YUMA_ISA_ANY, workspace + sizeof workspace / 2,
+                         sizeof workspace / 2) == YUMA_OK);
+        CHECK(before.stakes_taken - stakes == steps[k].stakes && before.active_taken - active == steps[k].active);
+        CHECK(yuma_vector_path(YUMA_ISA_ANY) == NULL || before.latest_taken - latest == steps[k].latest);
+        CHECK(memcmp(all.rao, one.rao, sizeof one.rao) == 0 && memcmp(all.shares, one.shares, sizeof one.shares) == 0);
+        CHECK(memcmp(all.active, one.active, sizeof one.active) == 0 && memcmp(all.new_permit, one.new_permit, sizeof one.new_permit) == 0);
+        CHECK(memcmp(all.stored_indptr, one.stored_indptr, sizeof one.stored_indptr) == 0);
+    }
+}
+
 /* Every way in which the entries of two rows may be there or not, in matrices of less than a block of columns, of one and of
  * more; the rows of all others are held, or empty. Memory of just the size that is asked for, so that a sanitizer sees more. */
 static void test_rows_from_dense(void) {
@@ -1278,7 +1356,7 @@ static void test_look(void) {
             uint16_t row[N];
             uid_shares trust = {0, row, arrays[3]}, dividends = {0, row, arrays[4]};
             const uid_shares active_stake = {3, uid, share};
-            vector_shares shares = {&active_stake, NULL, arrays[0], arrays[1], arrays[2], &trust, &dividends};
+            vector_shares shares = {&active_stake, 10000, NULL, arrays[0], arrays[1], arrays[2], &trust, &dividends};
             s.hyperparameters.liquid_alpha = 0;
             int done = 2;
             memset(s.new_permit, 1, sizeof s.new_permit);
@@ -1492,6 +1570,7 @@ int main(int count, char **arguments) {
     test_exp_or_zero();
     test_check_rows();
     test_rows_from_dense();
+    test_before();
     test_variants();
     test_available();
     if (has_environment()) {
