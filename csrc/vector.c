@@ -140,6 +140,8 @@ static inline uint32_t fourths(uint64_t stake) {
     return (uint32_t)((stake + 3) / 4);
 }
 
+enum { COUNTED = 4 };
+
 static void mark(const uint16_t *uid, uint32_t count, uint32_t *votes) {
     for (uint32_t k = 0; k < count; k++) {
         votes[uid[k]] = MARKED;
@@ -168,24 +170,21 @@ static void vote(const uint16_t *uid, uint32_t count, uint32_t stake, uint32_t *
 static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
     const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
     const int clipped = e->penalty == 1;
-    enum { COUNTED = 8 };
-    uint32_t *votes, marked = 0;
+    uint32_t *votes;
     TAKE_ZEROS(votes, of->n);
     TAKE(of->place, of->n);
     TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
+    /* a few rows of a scattered subnet have more columns than there may be */
+    const uint32_t counted = bonds->indptr[of->row[of->rows < COUNTED ? of->rows - 1 : COUNTED - 1] + 1];
+    if (!yuma_vector_is_full(of->rows, mark_fresh(bonds->uid, counted, votes), of->weights, of->bonds, e->liquid)) {
+        *full = 0;
+        return 1;
+    }
+    mark(bonds->uid + counted, (uint32_t)of->bonds - counted, votes);
     for (uint32_t r = 0, s = 0; r < of->rows; r++) {
         const uint32_t i = of->row[r], weight = weights->indptr[i], count = last_weight(of->state, i) - weight;
         const uint32_t bond = bonds->indptr[i], others = bonds->indptr[i + 1] - bond;
         const uint32_t stake = s < e->scorers && e->scorer[s] == r ? e->scorer_stake[s++] : 0;
-        if (r < COUNTED) { /* a few rows of a scattered subnet have more columns than there may be */
-            marked += mark_fresh(bonds->uid + bond, others, votes);
-            if (!yuma_vector_is_full(of->rows, marked, of->weights, of->bonds, e->liquid)) {
-                *full = 0;
-                return 1;
-            }
-        } else {
-            mark(bonds->uid + bond, others, votes);
-        }
         if (count == others && memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *weights->uid) == 0) {
             continue; /* who keeps his weights has his bonds where they are */
         }

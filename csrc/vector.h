@@ -101,6 +101,13 @@ typedef struct {
     void *scratch;               /* SCRATCH bytes for each slot of the deepest column, and SCRATCH_REST */
 } vector_epoch;
 
+/* A row of weights as they are stored; that of `own` does not count. */
+typedef struct {
+    const uint16_t *uid, *value; /* [count] */
+    uint32_t count;
+    uint16_t own;
+} vector_stored;
+
 /* A row to store. */
 typedef struct {
     uint32_t slices;
@@ -122,8 +129,8 @@ typedef struct {
     int (*rounds_downward)(void);
     /* Section 4: weights[s * stride + lane] = values[s * SLICE + lane] / their sum, which is below 2^31. */
     void (*normalize)(uint32_t slices, const uint16_t *values, uint32_t *weights, size_t stride);
-    /* The same of a row of which some columns are not here: sum is that of all its values. */
-    void (*divide)(uint32_t slices, const uint16_t *values, uint32_t sum, uint32_t *weights, size_t stride);
+    /* The same of a row of which some columns are not among values: `row` is all of it. */
+    void (*divide)(uint32_t slices, const uint16_t *values, const vector_stored *row, uint32_t *weights, size_t stride);
     /* Of a full layout. Section 5, of one slice or of TOGETHER side by side. */
     void (*consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus);
     /* Section 6: adds to trust; rank. */

@@ -49,6 +49,10 @@ INLINE number from_u32(const uint32_t *p) {
     return _mm256_sub_pd(_mm256_or_pd((__m256d)x, up), up);
 }
 
+INLINE words words_from_u32(const uint32_t *p) {
+    return (words)_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
 INLINE words words_from_u16(const uint16_t *p) {
     return (words)_mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)(const void *)p));
 }
@@ -136,7 +140,12 @@ INLINE scores scores_add_upto(scores sum, scores score, scores middle, scores st
     return sum + (stake & (scores)(scores_least(score, middle) == score));
 }
 
-#define pack_slice pack_by_lane
+INLINE void pick(uint64_t lanes, const uint16_t *from, uint16_t *to) {
+    __m128i lane = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((int64_t)lanes)); /* its two bytes are 2 * lane and one more */
+    __m128i bytes = _mm_add_epi16(_mm_mullo_epi16(lane, _mm_set1_epi16(0x0202)), _mm_set1_epi16(0x0100));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)from), bytes));
+}
+
 #include "vector_path.h"
 
 #if defined(__clang__)

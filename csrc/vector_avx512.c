@@ -46,6 +46,10 @@ INLINE number from_u32(const uint32_t *p) {
     return _mm512_cvtepu32_pd(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
+INLINE words words_from_u32(const uint32_t *p) {
+    return (words)_mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
 INLINE words words_from_u16(const uint16_t *p) {
     return (words)_mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
@@ -150,7 +154,8 @@ INLINE void pack_into(__mmask16 set, const uint16_t *from, uint16_t *to) {
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(set, x)));
 }
 
-INLINE uint32_t pack_slice(unsigned set, const uint16_t *a, const uint16_t *b, uint16_t *to_a, uint16_t *to_b) {
+#define pack_slice pack_by_mask
+INLINE uint32_t pack_by_mask(unsigned set, const uint16_t *a, const uint16_t *b, uint16_t *to_a, uint16_t *to_b) {
     pack_into((__mmask16)set, a, to_a);
     pack_into((__mmask16)set, b, to_b);
     return (uint32_t)__builtin_popcount(set);

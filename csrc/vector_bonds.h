@@ -58,9 +58,22 @@ INLINE void put_average(averages *a, uint32_t d, unsigned v, number x) {
     a->sum[v] += x;
 }
 
-/* ema; both raised. */
+/* What ema multiplies by. */
+typedef struct {
+    factor new, old;
+} ema_factors;
+
+INLINE ema_factors ema_factors_of(const vector_epoch *e) {
+    return (ema_factors){factor_of(splat(e->alpha)), factor_of(splat(e->rest))};
+}
+
+/* Both raised. */
+INLINE number ema_by(ema_factors by, number new, number old) {
+    return raised_by(new, by.new) - 2 * UP + raised_by(old, by.old);
+}
+
 INLINE number ema(const vector_epoch *e, number new, number old) {
-    return raised_by(new, factor_of(splat(e->alpha))) - 2 * UP + raised_by(old, factor_of(splat(e->rest)));
+    return ema_by(ema_factors_of(e), new, old);
 }
 
 INLINE unsigned above_0(number x, number y) {
@@ -192,9 +205,14 @@ INLINE void liquid_alphas(const vector_epoch *e, const vector_slice *s, const co
     PATH(alphas)(e, alpha, padded);
 }
 
-INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped) {
+/* clipped: without liquid alpha, as of the weights of `bought`, which are raised before they are compared then. */
+INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const columns *c, int clipped, int liquid) {
     averages a = averages_in(e->scratch); /* in the places of the alphas, of which there are some more */
-    const int liquid = e->liquid;
+    const ema_factors by = ema_factors_of(e);
+    number limit[GROUP];
+    EACH(v) {
+        limit[v] = c->consensus[v] + UP;
+    }
     for (uint32_t d = 0, depth = s->depth; d < depth; d++) {
         number stored[GROUP];
         EACH(v) {
@@ -202,8 +220,11 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
             if (liquid) {
                 number b, w = liquid_slot(e, s, c, d, v, &b);
                 x = liquid_ema(load(place_of(&a, d, v)), w, b);
+            } else if (clipped) {
+                number w = least(raised_from_u32(s->weights + slots_of(c, d, v)), limit[v]);
+                x = ema_by(by, w, old_bond(s->bonds + place_in_row(s, c, d, v)));
             } else {
-                x = ema(e, bought(e, s, c, d, v, clipped) + UP, old_bond(s->bonds + place_in_row(s, c, d, v)));
+                x = ema_by(by, bought(e, s, c, d, v, 0) + UP, old_bond(s->bonds + place_in_row(s, c, d, v)));
             }
             put_average(&a, d, v, x);
             stored[v] = x + UP;
@@ -243,7 +264,13 @@ static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const
             if (e.liquid) {
                 liquid_alphas(given, of, &c, selected + lane, e.scratch);
             }
-            bonds_yuma3(&e, &s, &c, clipped);
+            if (e.liquid) {
+                bonds_yuma3(&e, &s, &c, 0, 1);
+            } else if (clipped) {
+                bonds_yuma3(&e, &s, &c, 1, 0);
+            } else {
+                bonds_yuma3(&e, &s, &c, 0, 0);
+            }
         } else if (clipped) {
             bonds_yuma2(&e, &s, &c, 1);
         } else {

@@ -97,7 +97,8 @@ static void put_row(const layout *l, const uint16_t *restrict uid, const uint16_
         memcpy(values + place[uid[0]], value, count * sizeof *value);
         return;
     }
-    for (; count - k >= SLICE; k += SLICE) {
+    for (; count >= SLICE && k < count; k += SLICE) {
+        k = count - k < SLICE ? count - SLICE : k; /* some of the last sixteen once more, as a loop over the rest is not predicted */
         if (in_places(l, uid + k, SLICE, place[uid[k]])) {
             memcpy(values + place[uid[k]], value + k, SLICE * sizeof *value);
         } else {
@@ -108,6 +109,17 @@ static void put_row(const layout *l, const uint16_t *restrict uid, const uint16_
     }
     for (; k < count; k++) {
         values[place[uid[k]]] = value[k];
+    }
+}
+
+/* Zeros in a row by place. */
+static void clear_row(uint16_t *values, uint32_t slices) {
+    enum { SHORT = 16 }; /* too few for a call */
+    for (uint32_t s = 0; slices <= SHORT && s < slices; s++) {
+        memset(values + s * (size_t)SLICE, 0, SLICE * sizeof *values);
+    }
+    if (slices > SHORT) {
+        memset(values, 0, slices * (size_t)SLICE * sizeof *values);
     }
 }
 
@@ -131,18 +143,15 @@ static void load_weights(const layout *l, const vector_path *path, const vector_
         memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : value[k];
     }
     value = dated ? memory->counted : value;
-    uint32_t sum = 0; /* at most 65535 * 32767 */
-    for (uint32_t k = 0; k < count; k++) {
-        sum += (uint16_t)(value[k] & (uid[k] == own ? 0 : UINT16_MAX));
-    }
-    memset(memory->values, 0, places * sizeof *memory->values);
+    clear_row(memory->values, l->slices);
     put_row(l, uid, value, count, memory->values);
     if (own != UINT16_MAX) {
         memory->values[l->place[own]] = 0; /* also what was there of another row */
     }
-    path->divide(l->slices, memory->values, sum, l->weights + depth * (size_t)SLICE, (size_t)l->pitch * SLICE);
+    const vector_stored row = {uid, value, count, own};
+    path->divide(l->slices, memory->values, &row, l->weights + depth * (size_t)SLICE, (size_t)l->pitch * SLICE);
     if (l->present != NULL) {
-        memset(memory->marks, 0, places * sizeof *memory->marks);
+        clear_row(memory->marks, l->slices);
         for (uint32_t k = 0; k < count; k++) {
             const int out = uid[k] == own || (dated && (none || d->registered[uid[k]] > limit));
             memory->marks[l->place[uid[k]]] = out ? 0 : UINT16_MAX;
@@ -155,7 +164,7 @@ static void load_bonds(const layout *l, uint32_t r) {
     const yuma_stored_rows *stored = &l->of->state->bonds;
     const uint32_t i = l->of->row[r], begin = stored->indptr[i];
     uint16_t *bonds = l->bonds + l->depth[r] * (size_t)l->row_pitch * SLICE;
-    memset(bonds, 0, (size_t)l->slices * SLICE * sizeof *bonds);
+    clear_row(bonds, l->slices);
     put_row(l, stored->uid + begin, stored->value + begin, stored->indptr[i + 1] - begin, bonds);
     for (uint32_t k = 0; k < l->outdated_count; k++) {
         bonds[l->outdated[k]] = 0;

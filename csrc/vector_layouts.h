@@ -64,24 +64,36 @@ static inline uint16_t no_place(uint32_t n) {
         }                                                                 \
     } while (0)
 
+/* Rows from *next to `last` begin at `at`; what is written after them will be written again. */
+static inline void begin_rows(uint32_t *indptr, uint32_t *next, uint32_t last, uint32_t n, uint32_t at) {
+    enum { AT_ONCE = 8 }; /* as a loop over fewer is not predicted */
+    uint32_t i = *next;
+    for (; i <= last && i + AT_ONCE <= n + 1; i += AT_ONCE) {
+        for (uint32_t k = 0; k < AT_ONCE; k++) {
+            indptr[i + k] = at;
+        }
+    }
+    for (; i <= last; i++) {
+        indptr[i] = at;
+    }
+    *next = last + 1;
+}
+
 /* Section 8, of bonds that stand by row: those of row r are row_of(layout, r). */
 static inline void store_rows(const vector_path *path, const vector_subnet *of, vector_row (*row_of)(const void *, uint32_t),
                               const void *layout, yuma_result *result) {
-    const uint32_t n = of->n;
-    uint32_t kept = 0, room = of->state->weights.indptr[n] + of->state->bonds.indptr[n], i = 0, *indptr = result->bonds_indptr;
+    const uint32_t room = of->state->weights.indptr[of->n] + of->state->bonds.indptr[of->n];
+    uint32_t kept = 0, next = 0;
     for (uint32_t r = 0; r < of->rows; r++) {
-        for (const uint32_t end = of->row[r]; i <= end; i++) {
-            indptr[i] = kept;
-        }
-        if (result->validator_permit[of->row[r]]) {
+        const uint32_t i = of->row[r];
+        begin_rows(result->bonds_indptr, &next, i, of->n, kept);
+        if (result->validator_permit[i]) {
             const vector_row row = row_of(layout, r);
             kept += path->pack(&row, result->bonds_uid + kept, result->bonds_value + kept, room - kept);
             VERIFY_CHECK(kept <= room);
         }
     }
-    for (; i <= n; i++) {
-        indptr[i] = kept;
-    }
+    begin_rows(result->bonds_indptr, &next, of->n, of->n, kept);
 }
 
 /* Sections 4 to 7, but for the division of dividends by their sum, and the bonds to store; the rounding mode is downward. 0 where

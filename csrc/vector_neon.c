@@ -39,6 +39,10 @@ INLINE number from_u32(const uint32_t *p) {
     return (number)vcvtq_f64_u64(vmovl_u32(vld1_u32(p)));
 }
 
+INLINE words words_from_u32(const uint32_t *p) {
+    return (words)vmovl_u32(vld1_u32(p));
+}
+
 INLINE words words_from_u16(const uint16_t *p) {
     return (words){p[0], p[1]};
 }
@@ -107,7 +111,12 @@ INLINE scores scores_add_upto(scores sum, scores score, scores middle, scores st
     return sum + (stake & (scores)(score <= middle));
 }
 
-#define pack_slice pack_by_lane
+INLINE void pick(uint64_t lanes, const uint16_t *from, uint16_t *to) {
+    uint16x8_t lane = vmovl_u8(vcreate_u8(lanes)); /* its two bytes are 2 * lane and one more */
+    uint8x16_t bytes = vreinterpretq_u8_u16(vaddq_u16(vmulq_n_u16(lane, 0x0202), vdupq_n_u16(0x0100)));
+    vst1q_u16(to, vreinterpretq_u16_u8(vqtbl1q_u8(vreinterpretq_u8_u16(vld1q_u16(from)), bytes)));
+}
+
 #include "vector_path.h"
 #else
 typedef int yuma_no_neon; /* a translation unit is not empty */

@@ -102,6 +102,10 @@ INLINE number raised_from_u16(const uint16_t *p) {
     return (number)(words_from_u16(p) | (words)splat(UP));
 }
 
+INLINE number raised_from_u32(const uint32_t *p) {
+    return (number)(words_from_u32(p) | (words)splat(UP));
+}
+
 /* floor(x * k) + floor(y * l) */
 INLINE number floor_mul_add(number x, number k, number y, number l) {
     VERIFY_CHECK(all_lanes((mask)(x * k + y * l < UP)));

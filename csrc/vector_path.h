@@ -7,7 +7,7 @@
  *     fused(a, b, c)          a * b + c, rounded once; fused_from(c, a, b): c - a * b
  *     splat(x)                a number of equal doubles; least, most: of two vectors
  *     from_u32(p)             LANES integers as doubles
- *     words_from_u16(p)       LANES integers
+ *     words_from_u16(p), words_from_u32(p)  LANES integers
  *     low_halves(p, x, y)     the low 32 bits of each double
  *     low_quarters(p, x, y)   the low 16 bits
  *     one_more(x, a, b)       x, and x + 1 where a >= b
@@ -18,8 +18,9 @@
  *     widen(p)                SCORES integers of 16 bits
  *     splat_scores, scores_least, scores_most, scores_above, scores_differ
  *     scores_add_upto(sum, score, middle, stake)  sum, and the stake where the score is at most middle
+ *     pick(lanes, from, to)   the eight numbers of 16 bits that the bytes of lanes name, the lowest first
  *     pack_slice(set, a, b, to_a, to_b)  those numbers of SLICE in a and in b that are in the set, in front; how many. All of
- *                             SLICE may be written. pack_by_lane does it without vectors
+ *                             SLICE may be written. It is made of pick where it is no macro
  *
  * and PATH(name), which gives the functions their names. */
 #include <string.h>
