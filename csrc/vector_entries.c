@@ -15,7 +15,7 @@ typedef struct {
 } joined;
 
 static void fill(uint16_t *to, uint32_t count, uint16_t x) {
-    for (uint32_t k = 0; to != NULL && k < count; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         to[k] = x;
     }
 }
@@ -39,7 +39,9 @@ static void join_equal(const stored_row *row, joined *to) {
     fill(to->value, row->weights != 0 ? 0 : count, 0);
     copy(to->bond, row->bond, row->bonds);
     fill(to->bond, row->bonds != 0 ? 0 : count, 0);
-    fill(to->mark, count, row->weights != 0 ? MARK_WEIGHT : 0);
+    if (to->mark != NULL) {
+        fill(to->mark, count, row->weights != 0 ? MARK_WEIGHT : 0);
+    }
 }
 
 /* Both ascend. */
