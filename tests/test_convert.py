@@ -231,7 +231,29 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert snapshot.state == state_of()
     assert snapshot.hyperparameters == yk.Hyperparameters(kappa=10, liquid_alpha_consensus_mode="current")
     assert snapshot.emission == 10**10
-    assert capsys.readouterr() == ("", f"yuma-kernel: {tmp_path / 'out.npz'}: 4 uids, 3 weights\n")
+    out, err = capsys.readouterr()
+    new, done = err.splitlines()
+    assert (out, done) == ("", f"yuma-kernel: {tmp_path / 'out.npz'}: 4 uids, 3 weights")
+    assert new.startswith(
+        "yuma-kernel: in no file, and so those of a new subnet: bonds_penalty 65535, bonds_moving_average 900000, "
+    )
+    assert new.endswith(f", commit_reveal True, profile {yk.Hyperparameters().profile}")
+    assert "kappa" not in new
+    assert "consensus_mode" not in new
+    converted(tmp_path, tmp_path / "out.npz", "--set", "kappa=11")
+    assert capsys.readouterr().err == f"yuma-kernel: {tmp_path / 'out.npz'}: 4 uids, 3 weights\n"  # a snapshot has all
+
+
+def test_floats_where_rao_are_meant_are_told_of_the_units() -> None:
+    for changes in ({"stake": [1000.0, 5, 0, 0]}, {"stake": [0.5, 5, 0, 0]}):
+        with pytest.raises(yk.InputError, match=r"^stake\[0\]: .* in rao.*; --units float takes alpha$"):
+            snapshot_of({**FULL, **changes})
+    assert (
+        snapshot_of({**FULL, "bonds": [[]] * 4, "stake": [1000.0, 5, 0, 0], "emission": 1}, units="float").state.total_stake[
+            0, 1
+        ]
+        == 1000 * 10**9
+    )
 
 
 def test_npz(tmp_path: Path) -> None:
@@ -300,7 +322,7 @@ def test_assumed_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "x").exists()
     assert converted(tmp_path, *files, "--units", "float", "--assume").meta["assumed"] == ASSUMED
     err = capsys.readouterr().err
-    assert [line.split()[2].rstrip(":") for line in err.splitlines()[:-1]] == list(ASSUMED)
+    assert [line.split()[2].rstrip(":") for line in err.splitlines()[:-2]] == list(ASSUMED)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,12 @@ def snapshot_of(given: Mapping[str, Any], *, units: Units = "chain", assume: boo
     )
 
 
+def of_a_new_subnet(given: Mapping[str, Any]) -> list[str]:
+    """The hyperparameters that the fields `given` do not have, which `snapshot_of` takes as those of a new subnet."""
+    there = _flat(given)
+    return [f.name for f in fields(Hyperparameters) if f.name not in there]
+
+
 def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(given)
     inner = out.pop("hyperparameters", None)
@@ -162,13 +168,17 @@ def _stake(given: Mapping[str, Any], amounts: Callable[[str, object], Any]) -> A
         )
     if forms == ["total_stake"]:
         return given["total_stake"]
-    if forms == ["stake"]:
-        return stake_from_rao(amounts("stake", given["stake"]))
-    for name in ("tao_stake", "tao_weight"):
-        if name not in given:
-            raise InputError(name, "missing, and alpha_stake alone is not what the chain weighs")
-    alpha, tao = amounts("alpha_stake", given["alpha_stake"]), amounts("tao_stake", given["tao_stake"])
-    return total_stake_bits(alpha, tao, _plain(given["tao_weight"]))
+    try:
+        if forms == ["stake"]:
+            return stake_from_rao(amounts("stake", given["stake"]))
+        for name in ("tao_stake", "tao_weight"):
+            if name not in given:
+                raise InputError(name, "missing, and alpha_stake alone is not what the chain weighs")
+        alpha, tao = amounts("alpha_stake", given["alpha_stake"]), amounts("tao_stake", given["tao_stake"])
+        return total_stake_bits(alpha, tao, _plain(given["tao_weight"]))
+    except InputError as error:
+        hint = "; --units float takes alpha" if "alpha are" in error.rule or "in rao" in error.rule else ""
+        raise InputError(error.field, error.rule + hint, error.index) from None
 
 
 # -- matrices and numbers -------------------------------------------------------------------------------------------------

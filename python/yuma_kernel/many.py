@@ -118,7 +118,8 @@ def epoch_many(
             length. One state with a sequence of hyperparameters gives variants of one subnet.
         backend, trace: as for `epoch`.
         threads: at most so many, 1 to 1024; None: as many as this process has cores. The results do not depend on it. They
-            stay, idle, for the next call.
+            stay, idle, for the next call, with the memory that they keep for it; `release_memory` of this module gives that
+            back.
         return_errors: a state or hyperparameters that cannot be computed have their InputError in their place among the
             results, and the others are computed all the same. Otherwise it is raised before anything is computed.
 

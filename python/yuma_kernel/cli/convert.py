@@ -7,7 +7,7 @@ from typing import cast
 import click
 
 from yuma_kernel.cli.output import note
-from yuma_kernel.convert import Units, read_fields, setting, snapshot_of
+from yuma_kernel.convert import Units, of_a_new_subnet, read_fields, setting, snapshot_of
 from yuma_kernel.errors import InputError
 from yuma_kernel.snapshot import save
 
@@ -50,4 +50,8 @@ def command(files: tuple[str, ...], output: str, settings: tuple[str, ...], unit
         raise error.within(output) from None
     for name, value in snapshot.meta.get("assumed", {}).items():
         note(f"assumed {name}: {value}")
+    new = of_a_new_subnet(fields)
+    if new:
+        values = ", ".join(f"{name} {getattr(snapshot.hyperparameters, name)}" for name in new)
+        note(f"in no file, and so those of a new subnet: {values}")
     note(f"{output}: {snapshot.state.n} uids, {snapshot.state.weights.uid.size} weights")
