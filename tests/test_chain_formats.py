@@ -13,9 +13,28 @@ from hypothesis import strategies as st
 
 import yuma_kernel as yk
 from chain_facts import METADATA, storage_facts, unpacked
-from yuma_kernel.chain import hashing, layout, metadata, requests, scale
+from yuma_kernel.chain import hashing, layout, metadata, requests, scale, transport
 from yuma_kernel.chain.errors import ContentError, LayoutChanged, NoSubnet
 from yuma_kernel.chain.layout import Key, Layout
+
+# -- nodes in messages ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("wss://entrypoint-finney.opentensor.ai:443", "wss://entrypoint-finney.opentensor.ai:443"),
+        ("https://user:secret@node.example/v1/hidden?key=hidden#hidden", "https://node.example"),
+        (f"wss://{'a' * 20}.example", f"wss://{'a' * 20}.example"),
+        (f"wss://{'a' * 21}.rpc.{'b' * 32}.example:1", "wss://….rpc.….example:1"),
+        ("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
+        ("ws://[2001:db8:85a3:1234:5678:8a2e:370:7334]:9944/x", "ws://[2001:db8:85a3:1234:5678:8a2e:370:7334]:9944"),
+    ],
+)
+def test_a_node_is_named_without_what_may_be_a_key(url: str, named: str) -> None:
+    """Of the longest label that is shown, and the shortest that may be a key."""
+    assert transport.host(url) == named
+
 
 # -- hashes ---------------------------------------------------------------------------------------------------------------
 

@@ -54,9 +54,10 @@ _AGAIN: Final = (408, 425, 429, 500, 502, 503, 504)
 def host(url: str) -> str:
     """What messages call the node: scheme and host, without labels that are long enough to be keys."""
     parts = urllib.parse.urlsplit(url)
-    labels = ((label if len(label) <= 20 else "…") for label in (parts.hostname or "").split("."))
+    name = parts.hostname or ""
+    named = f"[{name}]" if ":" in name else ".".join(label if len(label) <= 20 else "…" for label in name.split("."))
     port = "" if parts.port is None else f":{parts.port}"
-    return f"{parts.scheme}://{'.'.join(labels)}{port}"
+    return f"{parts.scheme}://{named}{port}"
 
 
 def said(value: object) -> str:
