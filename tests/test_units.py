@@ -106,6 +106,15 @@ def test_whole_floats_without_a_unit_are_taken_as_ever() -> None:
     assert yk.Hyperparameters(tempo=360.0, max_allowed_validators=64.0).tempo == 360  # type: ignore[arg-type]
 
 
+def test_where_the_state_is_of_what_is_none() -> None:
+    snapshot, ahead = yk.Snapshot(subnet(), LIQUID), yk.simulate(subnet(), LIQUID, epochs=1)
+    for other in (snapshot, ahead):
+        words = f"expected a SubnetState, got {type(other).__name__}, of which .state is one"
+        for call in (yk.epoch, yk.variants, yk.explain):
+            refused(lambda call=call, other=other: call(other, LIQUID, *[0] * (call is yk.explain)), "state", None, words)  # type: ignore[misc]
+    assert "which" not in refused(lambda: yk.epoch(LIQUID, LIQUID), "state", None).rule  # type: ignore[arg-type]
+
+
 # -- stake ----------------------------------------------------------------------------------------------------------------
 
 

@@ -360,7 +360,8 @@ class Hyperparameters(_Held):
 def require_state(state: object) -> None:
     """InputError where it is something else."""
     if not isinstance(state, SubnetState):
-        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}")
+        way = ", of which .state is one" if type(state).__name__ in ("Snapshot", "Simulation") else ""
+        raise InputError("state", f"expected a SubnetState, got {type(state).__name__}{way}")
 
 
 def require_hyperparameters(hyperparameters: object) -> None:
