@@ -84,8 +84,9 @@ def test_runtimes_older_than_all(version: int) -> None:
 
 
 def test_a_later_runtime_is_said_to_be_later() -> None:
-    with pytest.warns(yk.NewerRuntimeWarning, match=r"runtime 476 is later than 475.* profile 475"):
+    with pytest.warns(yk.NewerRuntimeWarning, match=r"runtime 476 is later than 475.* profile 475") as caught:
         assert yk.profile_of(476) == 475
+    assert caught[0].filename == __file__  # who asked, and not this library
 
 
 @pytest.mark.parametrize("version", [-1, 2**64, 4.5, "475", True, None])

@@ -384,6 +384,9 @@ def test_prints_when_it_ran_and_who_earns_most() -> None:
     assert repr(got).endswith(f" alpha; {earned})")
     still = repr(yk.simulate(state, h, epochs=3))
     assert still.startswith(f"Simulation(kept=3, n={state.n}, block {block}; the last: no emission; most incentive: uid ")
+    least = yk.simulate(state, h, epochs=2, emission=[EMISSION, 0])
+    best = int(np.argmax(least.incentive[1].astype(int) + least.dividends[1]))
+    assert f"<tr><td>{best}</td>" in least._repr_html_().partition("</tr>")[2][:30]  # by what they would get
     nothing = yk.simulate(state, h, epochs=1, every=2)
     assert repr(nothing) == f"Simulation(kept=0, n={state.n})"
     assert nothing._repr_html_() == f"<table><caption>Simulation(kept=0, n={state.n})</caption></table>"

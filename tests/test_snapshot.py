@@ -622,7 +622,7 @@ def test_schema_2_has_a_mode(stored: Arrays, tmp_path: Path) -> None:
     refused(write(tmp_path / "b", stored, liquid_alpha_consensus_mode=np.uint8(3)), "liquid_alpha_consensus_mode")
 
 
-@pytest.mark.parametrize("known", [None, [], [7], [1, 2, 3], [1, 2, 3, 4]])
+@pytest.mark.parametrize("known", [None, [], [7], [1, 2, 3], [1, 2, 3, 4], [7] * 65536], ids=lambda k: str(k and len(k)))
 def test_previous_consensus_of_any_length(known: list[int] | None, tmp_path: Path) -> None:
     made = minimal()
     stored = None if known is None else np.array(known, np.uint16)

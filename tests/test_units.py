@@ -54,6 +54,16 @@ def test_a_float_is_refused_with_the_unit_and_what_was_meant(name: str, value: A
     refused(lambda: yk.Hyperparameters(**{name: value}), name, None, words)
 
 
+def test_the_steepness_of_profile_273_is_in_ones() -> None:
+    def early(steepness: Any) -> yk.Hyperparameters:
+        return yk.Hyperparameters(profile=273, alpha_sigmoid_steepness=steepness)
+
+    error = refused(lambda: early(0.5), "alpha_sigmoid_steepness", None, "expected a whole number, got 0.5")
+    assert "hundredths" not in error.rule
+    assert early(10.0).alpha_sigmoid_steepness == 10
+    assert "<td>alpha_sigmoid_steepness</td><td>10</td><td>in ones</td><td>10</td>" in early(10)._repr_html_()
+
+
 def test_hints_in_amounts_and_matrices() -> None:
     refused(lambda: yk.stake_from_rao([1, 0.5]), "stake", 1, "whole number, got 0.5", "in rao: 0.5 is 500000000")
     refused(lambda: yk.stake_from_rao(np.array([1, 0.5])), "stake", 1, "in rao: 0.5 is 500000000")

@@ -32,7 +32,7 @@ from yuma_kernel.profiles import MODES, NEWEST, PROFILES, Mode, Profile
 from yuma_kernel.rows import SparseRows, rows_as_made, stored_rows
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.tables import SHOWN, Table
-from yuma_kernel.units import RAO, UNITS, shown_alpha, shown_share
+from yuma_kernel.units import ONES, RAO, UNITS, shown_alpha, shown_share
 from yuma_kernel.values import _Held, _unfrozen, _Value
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class Hyperparameters(_Held):
         for name, check in _HYPERPARAMETER_RULES.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
         low, high = _STEEPNESS[self.rules.steepness]
-        check_steepness = integer if self.rules.steepness == "ones" else stored_integer
+        check_steepness = _in_ones if self.rules.steepness == "ones" else stored_integer
         steepness = check_steepness("alpha_sigmoid_steepness", self.alpha_sigmoid_steepness, low, high)
         object.__setattr__(self, "alpha_sigmoid_steepness", steepness)
 
@@ -336,7 +336,8 @@ class Hyperparameters(_Held):
         """The stored integers, and what they are."""
         columns: dict[str, list[Any]] = {"name": [], "stored": [], "unit": [], "is": []}
         for name, value in vars(self).items():
-            unit = UNITS.get(name)
+            ones = name == "alpha_sigmoid_steepness" and self.rules.steepness == "ones"
+            unit = ONES if ones else UNITS.get(name)
             meaning = "" if unit is None else f"{value / unit.one:,.6g}{' alpha' if unit.one == RAO else ''}"
             row = (name, value, "" if unit is None else unit.name, meaning)
             for column, entry in zip(columns.values(), row, strict=True):
@@ -399,6 +400,14 @@ def _range(low: int, high: int) -> Callable[[str, object], int]:
 
 def _stored_range(high: int) -> Callable[[str, object], int]:
     return lambda name, value: stored_integer(name, value, 0, high)
+
+
+def _in_ones(name: str, value: object, low: int, high: int) -> int:
+    """Of a field that `units.UNITS` has in another unit."""
+    try:
+        return integer(ONES.name, value, low, high)
+    except InputError as error:
+        raise error.within(name) from None
 
 
 def consensus_mode(name: str, value: object) -> Mode:

@@ -31,7 +31,7 @@ class Unit:
         written = Fraction(repr(float(value)))  # the decimal number
         if low <= written * self.one <= high:
             return f"{value} is {_nearest(written * self.one)}"
-        if self.one > 100 and self.one != RAO and 1 < written <= 100:
+        if 1 < written <= 100 < self.one:
             return f"{value} percent are {_nearest(written / 100 * self.one)}"
         return None
 
@@ -46,6 +46,7 @@ def _nearest(exact: Fraction) -> str:
 
 PROPORTION: Final = Unit("of 65535", 65535)
 AMOUNT: Final = Unit("in rao", RAO)
+ONES: Final = Unit("in ones", 1)
 UNITS: Final[Mapping[str, Unit]] = MappingProxyType(
     {
         **dict.fromkeys(("kappa", "bonds_penalty", "alpha_low", "alpha_high", "previous_consensus", "matrix"), PROPORTION),
