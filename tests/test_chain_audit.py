@@ -291,6 +291,38 @@ def test_a_change_of_the_owner(by_hook: bool) -> None:
     assert audit.snapshots[0].state.owner_uid == (9 if by_hook else 1)
 
 
+def test_a_change_of_the_owner_and_another_difference() -> None:
+    """Neither owner gives what is stored: the epoch is told as that of the new one, as the rule is."""
+    chance = random.Random(3)
+    start, stakes = small(chance, 12, 424)
+    node = Node(424)
+
+    def found(block: int, snapshots: list[yk.Snapshot]) -> list[yk.Snapshot]:
+        return [replace(s, state=replace(s.state, owner_uid=9)) for s in snapshots]
+
+    def after(block: int, state: State) -> None:
+        state.put(account(1000 * NETUID + 9), "SubnetOwnerHotkey", NETUID)
+
+    past = live(node, NETUID, start, stakes, 1, TEMPO, weighing(chance), found=found, after=after)
+    spoil(past, past.blocks[0], "Incentive", lambda raw: raw[:-2] + bytes([raw[-2] ^ 1, raw[-1]]), NETUID)
+    audit = CHAIN.audit(node.rpc, NETUID, past.blocks[0])
+    assert [difference.stage for difference in audit.differences] == ["incentive"]
+    assert audit.snapshots[0].state.owner_uid == 9
+    assert audit.notes == ("the owner changed in this block: the epoch is that of the new one",)
+
+
+def test_values_of_more_uids_than_there_are() -> None:
+    """They are a difference, not cut away."""
+    past = hundred()
+    block = past.blocks[3]
+    back = spoil(past, block, "Dividends", lambda raw: bytes([raw[0] + 4]) + raw[1:] + b"\0\0", NETUID)
+    try:
+        audit = CHAIN.audit(past.node.rpc, NETUID, block)
+        assert [str(difference) for difference in audit.differences] == ["dividends: expected uint16[13], got uint16[12]"]
+    finally:
+        back()
+
+
 def test_two_mechanisms() -> None:
     chance = random.Random(5)
     start, stakes = small(chance, 12, 475, mechanisms=2)
@@ -376,6 +408,8 @@ def test_emission_recovered() -> None:
         low, high = span
         for edge, agrees in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
             assert ([share * edge >> 32 for share in shares] == stored) == (agrees and edge >= 0)
+        agreeing = [(5, 5), (5, 5), (9, 20), (1, 0)]  # one rao alone may be what two say
+        assert best_emission(agreeing, 7) == (5, None)
         stored[3] += 1
         best, span = best_emission(emission_ranges(shares, stored), total)
         if span is None:

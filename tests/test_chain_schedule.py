@@ -283,6 +283,29 @@ def test_what_can_change_it() -> None:
         state.put(compact(1) + b"\1" * 32 + u(epoch, 8) + u(head - 200, 8) + u(0, 8), "WeightCommits", 7, account(7004))
         assert "commit" not in {change.kind for change in CHAIN.forecast(node.rpc, 7).changes}
     assert f"committed at block {head - 300}, are revealed by block {got.block}" in got.changes[0].text
+    twice = [(2, head - 300), (2, head - 310), (2, head - 305)]  # of one uid the first counts
+    state.put(commits_of(twice, 7), "TimelockedWeightCommits", 7, index)
+    assert f"uid 2's weights, committed at block {head - 310}," in CHAIN.forecast(node.rpc, 7).changes[0].text
+
+
+def test_an_owner_without_a_permit_goes_inactive_too() -> None:
+    """It takes part all the same; under the profiles in which it does not, nothing changes with it."""
+    node, _ = forecastable(424)
+    (head,) = node.states
+    state = node.states[head]
+    updates = state.get("LastUpdate", 7).tolist()
+    updates[4] = head - 5040 + 50
+    state.put(compact(12) + b"".join(u(block, 8) for block in updates), "LastUpdate", 7)
+    state.put(b"\x30" + bytes(uid in (0, 1) for uid in range(12)), "ValidatorPermit", 7)
+
+    def inactive(**asked: Any) -> list[int | None]:
+        return [change.uid for change in CHAIN.forecast(node.rpc, 7, **asked).changes if change.kind == "inactive"]
+
+    state.put(None, "SubnetOwnerHotkey", 7)
+    assert inactive() == []
+    state.put(account(7004), "SubnetOwnerHotkey", 7)
+    assert inactive() == [4]
+    assert inactive(profile=365) == []
 
 
 def test_no_epoch_to_forecast() -> None:

@@ -550,6 +550,7 @@ def test_absent_values_are_defaults() -> None:
         for item in ("Kappa", "BondsPenalty", "Yuma3On", "LiquidAlphaOn", "AlphaValues", "Tempo", "LastUpdate"):
             state.put(None, item, 7)
         state.put(None, "Keys", 7, 3)
+        state.put(None, "Keys", 7, 5)  # nobody is twice there
         state.put(None, "TaoWeight")
 
     node = spoiled(bare)

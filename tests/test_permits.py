@@ -130,7 +130,7 @@ def test_equal_after_rounding() -> None:
 
 def test_a_fraction_of_a_rao_is_enough() -> None:
     """As the weight of TAO leaves one: whole rao are asked for, but nothing is missing where there is a permit."""
-    got = yk.permit_threshold(state_of([10 << 64, (10 << 64) - 1, 1 << 64]), rules(max_allowed_validators=1))
+    got = yk.permit_threshold(state_of([10 << 64, (10 << 64) - 1, 1 << 64]), rules(max_allowed_validators=1), None)
     assert (got.permit, got.stake[1], got.held[1]) == ((False, True, False), 10, 9)
     assert got.missing == (1, 0, 9)
 
@@ -178,6 +178,18 @@ def test_a_seat_that_is_free() -> None:
     """A single rao, where its proportion is not floored to 0."""
     assert yk.permit_threshold(state_of(rao(10, 0)), rules()).stake == (1, 1)
     assert yk.permit_threshold(state_of(rao(2**40, 0)), rules()).stake[1] == 257  # 2^40 / (2^32 - 1), and a little
+
+
+def test_near_the_most_that_stakes_come_to() -> None:
+    """What a uid has may be what it needs: it counts once in the sum that has a limit."""
+    other = 2**62 - 2**34
+    got = yk.permit_threshold(state_of(rao(2**62 - 2**33, other)), rules(max_allowed_validators=1))
+    assert got.permit == (True, False)
+    least = got.stake[0]
+    assert least is not None
+    assert other < least < 2**62 - 2**33
+    assert has_permit(rao(0, other), 0, least, rules(max_allowed_validators=1), None)
+    assert not has_permit(rao(0, other), 0, least - 1, rules(max_allowed_validators=1), None)
 
 
 def test_prints_and_converts() -> None:

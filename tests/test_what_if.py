@@ -410,6 +410,28 @@ def test_stake_for_permit() -> None:
         assert yk.epoch(changed, RULES).validator_permit[5] == holds
 
 
+def test_stake_for_permit_near_the_most_that_there_is() -> None:
+    """Of all that stakes may come to together, more than half."""
+    other = 2**62 - 2**33
+    state = subnet(total_stake=yk.stake_from_rao([other, *[0] * (N - 1)]))
+    rules = replace(RULES, max_allowed_validators=1)
+    found = search.stake_for_permit(state, rules, 5)
+    assert found.value is not None
+    assert found.value > found.high // 2
+    assert found.value == yk.permit_threshold(state, rules).of(5)
+    own, _ = moves.apply(state, rules, moves.set_stake(5, found.value + 2**32))
+    less, _ = moves.apply(own, rules, moves.set_stake(0, other - 2**33))
+    assert search.stake_for_permit(less, rules, 5).value == yk.permit_threshold(less, rules).of(5)
+
+
+def test_all_of_a_stake_may_go() -> None:
+    state = subnet()
+    held = int(state.total_stake[1, 1])
+    assert moves.apply(state, RULES, moves.add_stake(1, -held))[0].total_stake[1, 1] == 0
+    with pytest.raises(yk.InputError, match="rao: expected uid 1 to be left with 0 to"):
+        moves.apply(state, RULES, moves.add_stake(1, -held - 1))
+
+
 def test_share_before_clip() -> None:
     state = subnet()
 

@@ -227,7 +227,7 @@ def _changes(read: Reading, subnet: Subnet, when: NextEpoch) -> list[Change]:
         now = activity(state.last_update, activity_cutoff=rules.activity_cutoff, current_block=read.block + 1)
         then = activity(state.last_update, activity_cutoff=rules.activity_cutoff, current_block=block)
         permitted = state.validator_permit.copy()
-        if state.owner_uid is not None:
+        if state.owner_uid is not None and rules.rules.owner_permit:
             permitted[state.owner_uid] = True
         for uid in np.flatnonzero(now & ~then & permitted).tolist():
             last = int(state.last_update[uid])
