@@ -118,6 +118,8 @@ def test_audit(past: Past, url: str, capsys: pytest.CaptureFixture[str], tmp_pat
     assert len(list((tmp_path / "s").iterdir())) == 6
     code, out, err = ask(capsys, *asked, "--since", past.blocks[1])
     assert "2 epochs" in err
+    code, out, err = ask(capsys, *asked, "--since", past.blocks[0], "--block", past.blocks[1])
+    assert "2 epochs" in err  # both ends are among them
     state = past.node.states[past.blocks[1]]
     key = next(key for key in state.values if key.startswith(state.layout.raw(yk.chain.layout.Key("Consensus", (NETUID,)))))
     was = state.values[key]
@@ -138,6 +140,11 @@ def test_audit(past: Past, url: str, capsys: pytest.CaptureFixture[str], tmp_pat
     assert code == 2
     assert "there was no epoch in these blocks" in err
     gone = past.node.states.pop(past.blocks[0] - 1)
+    state.values[key] = was[:-1] + bytes([was[-1] ^ 1])
+    code, out, err = ask(capsys, *asked, "--last", 3)
+    state.values[key] = was
+    assert code == 1  # a difference is said, whatever else could not be
+    assert "1 with differences, 1 not audited" in err
     code, out, err = ask(capsys, *asked, "--last", 3)
     past.node.states[past.blocks[0] - 1] = gone
     assert code == 2

@@ -150,6 +150,16 @@ def test_a_table_has_the_uids_that_change_most(tmp_path: Path, capsys: pytest.Ca
     listed = [int(line.split()[1]) for line in shown if line.startswith(" kappa=60000")]
     assert len(listed) == 10
     assert min(change[listed]) >= max(change[[uid for uid in range(n) if uid not in listed]])
+    # of several outputs each counts by itself, whatever it is counted in
+    outputs = ["validator_trust", "server_emission"]
+    both = run(capsys, file, "kappa=60000", *(f"--output={name}" for name in outputs)).splitlines()
+    change_kappa = moves.hyperparameters(kappa=60000)
+    answer = yk.what_if(state, yk.Hyperparameters(), change_kappa, emission=10**9, outputs=outputs)
+    by_output = [abs(answer.difference(output)[0]) for output in outputs]
+    parts = sum(values / values.max() for values in by_output)
+    listed = [int(line.split()[1]) for line in both if line.startswith(" kappa=60000")]
+    assert listed == sorted(sorted(range(n), key=lambda uid: (-parts[uid], uid))[:10])
+    assert set(listed) & {0, 1}
     assert shown[-1] == f"{(change > 0).sum() - 10} more change: --uid or --all shows them"
     assert len(run(capsys, file, "kappa=60000", "--output", "incentive", "--all").splitlines()) > 2 * n
     assert len(run(capsys, file, "kappa=60000", "--output", "incentive", "--csv").splitlines()) == 1 + 2 * n

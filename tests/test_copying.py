@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -104,6 +106,46 @@ def test_shares_of_stake_are_of_the_votes() -> None:
     own = [(12 << 64) // 7, 6 << 64]
     assert study.table["stake_part"].tolist() == [bits / (bits + (12 << 64)) for bits in own]
     assert study.table["stake"].tolist() == ["0.125", "median"]
+
+
+def test_who_votes_at_the_edges() -> None:
+    """In the last block of activity, and by what the profile knows of thresholds and owners."""
+    rows = [[*[[(3, 65535)]] * 3, [], []] for _ in range(3)]
+    made = series_of(rows, [5, 7, 9, 0, 0], stake_threshold=6, activity_cutoff=100, profile=401)
+    given = replace(made, owner_uid=0, last_update=np.repeat((made.blocks - np.uint64(100))[:, None], 5, axis=1))
+    parts = {
+        profile: copying(
+            given, delays=[0], stakes=["median"], warmup=0, hyperparameters=replace(given.hyperparameters, profile=profile)
+        ).table["stake_part"][0]
+        for profile in (401, 365)
+    }
+    assert parts == {401: 7 / 28, 365: 8 / 24}
+    late = replace(given, last_update=given.last_update - np.uint64(1))
+    with pytest.raises(yk.InputError, match="somebody who votes"):
+        copying(late, delays=[0], warmup=0)
+    # an owner without a permit votes where it needs none
+    permits = given.validator_permit.copy()
+    permits[:, 0] = False
+    free = replace(given, validator_permit=permits, hyperparameters=replace(given.hyperparameters, stake_threshold=0))
+    for profile, part in ((401, 7 / 28), (365, 8 / 24)):
+        rules = replace(free.hyperparameters, profile=profile)
+        found = copying(free, delays=[0], stakes=["median"], warmup=0, hyperparameters=rules)
+        assert found.table["stake_part"][0] == part
+
+
+def test_a_recorded_row_that_was_not_there() -> None:
+    """Is none, whatever the dense array has in its place."""
+    weights = np.ones((2, 3, 3), np.uint16)
+    content = io.BytesIO()
+    np.savez(
+        content,
+        blocks=[10, 20], weights=weights, has_row=[[True, False, True], [False, True, True]],
+        last_update=np.ones((2, 3), np.uint64), block_at_registration=np.zeros((2, 3), np.uint64),
+        validator_permit=np.ones((2, 3), bool), stake_rao=np.arange(3, dtype=np.uint64),
+        meta=json.dumps({"hyperparameters": {"kappa": 1}}),
+    )  # fmt: skip
+    made = Series.from_bytes(content.getvalue())
+    assert [[len(row) for row in rows.to_rows()] for rows in made.weights] == [[3, 0, 3], [0, 3, 3]]
 
 
 # -- against plain epochs -------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def test_equal_after_rounding() -> None:
 
 def test_a_fraction_of_a_rao_is_enough() -> None:
     """As the weight of TAO leaves one: whole rao are asked for, but nothing is missing where there is a permit."""
-    got = yk.permit_threshold(state_of([10 << 64, (10 << 64) - 1, 1 << 64]), rules(max_allowed_validators=1), None)
+    got = yk.permit_threshold(state_of([10 << 64, (10 << 64) - 1, 1 << 64]), rules(max_allowed_validators=1))
     assert (got.permit, got.stake[1], got.held[1]) == ((False, True, False), 10, 9)
     assert got.missing == (1, 0, 9)
 

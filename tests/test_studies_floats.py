@@ -160,6 +160,14 @@ def exact(inputs: FloatInputs, shift: dict[str, dict[int, int]], state: yk.Subne
     return out
 
 
+def test_places_are_how_many_have_more() -> None:
+    """Who stays behind of equals has another place, and who goes ahead has the one that all had."""
+    moved = float_check._moved
+    assert moved(np.array([5, 5, 5]), np.array([6, 5, 5])) == 2
+    assert moved(np.array([5, 5, 3]), np.array([5, 4, 3])) == 1
+    assert moved(np.array([5, 4, 3]), np.array([9, 8, 7])) == 0
+
+
 def test_rows_and_summary() -> None:
     state, h = subnet(), hyperparameters("yuma3")
     result = yk.epoch(state, h, emission=EMISSION)

@@ -253,6 +253,42 @@ def test_a_noise_that_leaves_a_side_without_weights() -> None:
     assert len(guarantee(steps=2, validators=4, servers=400, sigma=9.0)) == 11 * 9
 
 
+def test_who_gets_just_its_part_keeps_it() -> None:
+    table = {
+        "stake": [0.6] * 4, "major_weight": [0.5, 0.5, 1, 1], "minor_weight": [0, 1, 0, 1], "weight_deviation": [0] * 4,
+        "major_emission": [0.7, 0.59, 0.6, 0.7],
+    }  # fmt: skip
+    study = Guarantee({name: np.array(column) for name, column in table.items()}, {})
+    assert study.retention(0.6) == 1
+
+
+def test_a_study_of_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = guarantee(**SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr("yuma_kernel.studies.result.SCHEMA", 2)
+        study.save(tmp_path / "later.npz")
+    with pytest.raises(yk.InputError, match=r"expected Guarantee of schema 1, got .*of schema 2"):
+        Guarantee.load(tmp_path / "later.npz")
+
+
+def test_a_stop_takes_back_what_waits(tmp_path: Path) -> None:
+    """Chunks that nobody has begun are not computed for nobody."""
+    futures = [Future[Any]() for _ in range(3)]
+    futures[0].set_result({"x": np.zeros(1)})
+    given = iter(futures)
+
+    class Slow(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            return next(given)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(_killer, [{"marker": str(tmp_path), "k": k} for k in range(3)], executor=Slow(), progress=stop)
+    assert [future.cancelled() for future in futures] == [False, True, True]
+
+
 def test_a_map_says_what_it_held() -> None:
     assert "; sigma 0.4, kappa 0.5, bonds penalty 1, ratio S, profile 475, seed 425" in str(guarantee(**SMALL))
     said = str(guarantee(**{**SMALL, "bonds_penalty": 1, "ratio": 0.5}))

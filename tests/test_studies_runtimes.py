@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pickle
 from dataclasses import replace
@@ -98,6 +99,13 @@ def test_columns_of_two_lengths_are_refused() -> None:
     with pytest.raises(yk.InputError) as caught:
         Study({"a": np.zeros(2), "b": np.zeros(3)}, {})
     assert caught.value.field == "table"
+
+
+def test_an_emission_whose_differences_would_not_fit(study: Runtimes) -> None:
+    case = next(case for case in earlier_cases(252) if case.state.n > 8)
+    for emission, fits in ((2**63 - 1, True), (2**63, False)):
+        with contextlib.nullcontext() if fits else pytest.raises(yk.InputError, match="emission"):
+            runtimes(case.state, case.hyperparameters, emission=emission, profiles=[252, 233])
 
 
 def test_frame(study: Runtimes) -> None:

@@ -87,6 +87,13 @@ def test_voters() -> None:
     assert observed().voters.tolist() == [[True, True, False, False]] * 2
     assert observed(threshold=20).voters.tolist() == [[False, True, False, False]] * 2
     assert observed(threshold=20, owner=0).voters.tolist() == [[True, True, False, False]] * 2
+    # 365 knows no owner's privilege, and 257 no threshold
+    for profile, expected in ((401, [True, True, False, False]), (365, [False, True, False, False])):
+        old = observed(threshold=20, owner=0)
+        assert replace(old, hyperparameters=replace(old.hyperparameters, profile=profile)).voters.tolist() == [expected] * 2
+    old = observed(threshold=20)
+    rules = replace(old.hyperparameters, profile=257, yuma3=False)
+    assert replace(old, hyperparameters=rules).voters.tolist() == [[True, True, False, False]] * 2
 
 
 def test_validator_trust_is_weighted_by_stake() -> None:
@@ -186,7 +193,7 @@ def test_one_epoch_of_each_combination(snapshot: yk.Snapshot) -> None:
     assert at == len(found) - 1 == 5
 
 
-@pytest.mark.parametrize("warmup", [0, 1])
+@pytest.mark.parametrize("warmup", [0, 1, 2])
 def test_simulated_epochs(snapshot: yk.Snapshot, warmup: int) -> None:
     """Epoch by epoch, in one block, from a state in which the owner holds no permit and all others do: the epochs store
     other permits than it has, and the owner votes all the same."""
@@ -211,7 +218,7 @@ def test_simulated_epochs(snapshot: yk.Snapshot, warmup: int) -> None:
     assert not np.array_equal(permits[0], permits[1])
     outputs = {name: np.stack([getattr(result, name) for result in kept[warmup:]]) for name in yk.OUTPUTS if name != "bonds"}
     stake = np.stack([state.total_stake] * (3 - warmup))
-    of = Observed(rules, outputs, stake, np.stack(permits[warmup:]), kept[0].consensus if warmup else before, owner)
+    of = Observed(rules, outputs, stake, np.stack(permits[warmup:]), kept[warmup - 1].consensus if warmup else before, owner)
     expected = (fingerprint(of), METRICS["consensus_stability"](of), METRICS["validator_trust"](of))
     assert tuple(found.table[name][0].item() for name in ("print", "stability", "trust")) == expected
 

@@ -62,12 +62,9 @@ class Observed:
 
     @cached_property
     def voters(self) -> BoolArray:
-        """bool[K, n]: whose stake counts in consensus, that is, who has a permit, is active, and has any stake, and no less
-        than the threshold where it is not the owner's."""
-        enough = self.total_stake[:, :, 1] >= np.uint64(self.hyperparameters.stake_threshold)
-        if self.owner_uid is not None:
-            enough[:, self.owner_uid] = True
-        votes: BoolArray = self.permit & self.outputs["active"] & self.total_stake.any(axis=2) & enough
+        """bool[K, n]: whose stake counts in consensus, that is, who has a permit, is active, and has stake that counts."""
+        counts = stake_counts(self.total_stake, self.hyperparameters, self.owner_uid)
+        votes: BoolArray = self.permit & self.outputs["active"] & counts
         return votes
 
     def summed(self, name: str) -> list[int]:
@@ -87,6 +84,17 @@ class Observed:
 
 
 Metric = Callable[[Observed], float]
+
+
+def stake_counts(total_stake: AnyArray, hyperparameters: Hyperparameters, owner_uid: int | None) -> BoolArray:
+    """bool[..., n]: of uint64[..., n, 2] whose stake counts (section 3.2): any, and no less than the threshold where it is
+    not the owner's, as far as the profile knows of either."""
+    rules = hyperparameters.rules
+    threshold = hyperparameters.stake_threshold if rules.stake_threshold else 0
+    counts: BoolArray = total_stake[..., 1] >= np.uint64(threshold)
+    if owner_uid is not None and rules.owner_permit:
+        counts[..., owner_uid] = True
+    return counts & total_stake.any(axis=-1)
 
 
 def gini(amounts: Iterable[int]) -> float:

@@ -27,6 +27,7 @@ from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import simulate
 from yuma_kernel.stages import ONE, upscale_to_u16
 from yuma_kernel.studies.engine import Chunk, Progress, run
+from yuma_kernel.studies.metrics import stake_counts
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.series import Series, generated_series
 from yuma_kernel.tables import Table
@@ -371,11 +372,9 @@ class _Subnet:
     def _votes(self, t: int) -> BoolArray:
         """bool[n]: who has a row, a permit, stake that counts, and is active in epoch t."""
         s, h = self.series, self.rules
-        high, block = s.total_stake[t, :, 1], int(s.blocks[t])
-        counts = s.total_stake[t].any(axis=1) & (high >= np.uint64(h.stake_threshold))
+        counts, block = stake_counts(s.total_stake[t], h, s.owner_uid), int(s.blocks[t])
         permit = s.validator_permit[t].copy()
         if s.owner_uid is not None:
-            counts[s.owner_uid] = s.total_stake[t, s.owner_uid].any()
             permit[s.owner_uid] |= h.rules.owner_permit
         active = np.array([int(updated) + h.activity_cutoff >= block for updated in s.last_update[t].tolist()])
         found: BoolArray = counts & permit & active & (np.diff(self.rows[t].indptr.astype(np.int64))[:-1] > 0)
