@@ -143,7 +143,16 @@ static inline uint32_t fourths(uint64_t stake) {
 enum { COUNTED = 4 };
 
 static void mark(const uint16_t *uid, uint32_t count, uint32_t *votes) {
-    for (uint32_t k = 0; k < count; k++) {
+    uint32_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        uint64_t four; /* in any order */
+        memcpy(&four, uid + k, sizeof four);
+        votes[four & UINT16_MAX] = MARKED;
+        votes[four >> 16 & UINT16_MAX] = MARKED;
+        votes[four >> 32 & UINT16_MAX] = MARKED;
+        votes[four >> 48] = MARKED;
+    }
+    for (; k < count; k++) {
         votes[uid[k]] = MARKED;
     }
 }
@@ -159,7 +168,16 @@ static uint32_t mark_fresh(const uint16_t *uid, uint32_t count, uint32_t *votes)
 }
 
 static void vote(const uint16_t *uid, uint32_t count, uint32_t stake, uint32_t *votes) {
-    for (uint32_t k = 0; k < count; k++) {
+    uint32_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        uint64_t four; /* in any order */
+        memcpy(&four, uid + k, sizeof four);
+        votes[four & UINT16_MAX] += stake;
+        votes[four >> 16 & UINT16_MAX] += stake;
+        votes[four >> 32 & UINT16_MAX] += stake;
+        votes[four >> 48] += stake;
+    }
+    for (; k < count; k++) {
         votes[uid[k]] += stake;
     }
 }

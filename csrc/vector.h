@@ -81,6 +81,7 @@ typedef struct {
     const uint16_t *scorer;      /* [scorers]: the rows of those that have; of a full layout the first */
     uint32_t scorers;
     const uint32_t *scorer_stake; /* [scorers], theirs; of a lone one any number above 0 */
+    uint32_t heavy;              /* of a full layout: each median is between scores of the first so many, which may be all */
     uint32_t absent;             /* the stake of validators without a row here */
     uint32_t total;              /* of all validators, modulo 2^32 */
     uint32_t minority;           /* where `extreme` is 0 */

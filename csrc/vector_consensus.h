@@ -53,15 +53,15 @@ INLINE int some_differ(const scores a[GROUP], const scores b[GROUP], unsigned ve
  * half goes that does not have the answer, with `start` and what has gone below as stake. The sums of stake are below 2^32, as
  * that of the highest score, which is above 0, is not among them. A lane with low = high stays as it is.
  *
- * The first rounds halve the span and no more, as many of them as leave a score or two where scores are spread evenly. In the
- * others what is left ends at scores: `below` is the largest up to the middle, `above` the smallest above it. Both are kept less
- * middle + 1, modulo 2^32, where every score up to the middle is larger than every one above it. Either of them is there when it
- * is taken, as the answer is a score; of a lane with low = high, where nothing is above the middle, `below` is taken, which is
- * both. */
+ * The first rounds halve the span and no more, as many of them as `halves` has bits, which leave a score or two where scores are
+ * spread evenly. In the others what is left ends at scores: `below` is the largest up to the middle, `above` the smallest above it.
+ * Both are kept less middle + 1, modulo 2^32, where every score up to the middle is larger than every one above it. Either of them is
+ * there when it is taken, as the answer is a score; of a lane with low = high, where nothing is above the middle, `below` is taken,
+ * which is both. */
 INLINE void halve(const ballot *b, scores low[GROUP], scores high[GROUP], const scores start[GROUP], scores minority,
-                  unsigned vectors, int packed) {
+                  uint32_t halves, unsigned vectors, int packed) {
     scores middle[GROUP], sum[GROUP];
-    for (uint32_t left = b->count; left != 0; left >>= 1) {
+    for (uint32_t left = halves; left != 0; left >>= 1) {
         EACH_OF(v, vectors) {
             middle[v] = low[v] + ((high[v] - low[v]) >> 1);
         }
@@ -120,15 +120,15 @@ INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROU
             start[v] = e->total - sum;                  /* of those who do */
         }
     } else {
-        for (uint32_t k = 0; k < b->count; k++) {
+        for (uint32_t k = 0; k < e->heavy; k++) {
             EACH_OF(v, vectors) {
                 scores x = score_of(b, v, k);
                 low[v] = scores_least(low[v], x);
                 high[v] = scores_most(high[v], x);
             }
         }
-        for (unsigned v = 0; v < vectors && b->count < e->validators; v++) {
-            low[v] = splat_scores(0);
+        for (unsigned v = 0; v < vectors && e->heavy == b->count && b->count < e->validators; v++) {
+            low[v] = splat_scores(0); /* somebody without a row scores 0 */
         }
     }
     for (unsigned v = 0; v < vectors && e->extreme < 0; v++) {
@@ -139,7 +139,9 @@ INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROU
     }
     scores minority = splat_scores(e->minority);
     if (some_differ(low, high, vectors)) {
-        halve(b, low, high, start, minority, vectors, packed);
+        /* where some are heavy, the span is that of few scores */
+        const uint32_t halves = !packed && e->heavy < b->count ? b->count / 4 : b->count;
+        halve(b, low, high, start, minority, halves, vectors, packed);
     }
 }
 

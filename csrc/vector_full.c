@@ -18,24 +18,68 @@ typedef struct {
     uint32_t outdated_count;
 } layout;
 
+/* A median is between the lowest and the highest score of some who have more stake than the minority and leave no more than that to
+ * the others: of the scorers with the most stake, where a few are enough. They are the first `heavy` of `first`; the others follow. */
+static int order_scorers(vector_epoch *e, uint16_t *first, arena rest) {
+    enum { FEW = 16 };
+    arena *memory = &rest; /* given back */
+    const uint64_t total = e->total == 0 && e->scorers != 0 ? (uint64_t)YUMA_ONE : e->total;
+    uint32_t *left, count = 0; /* of those that are not among them, the stake, else 0 */
+    uint64_t sum = 0;
+    int enough = 0;
+    TAKE(left, e->scorers);
+    for (uint32_t s = 0; s < e->scorers; s++) {
+        left[s] = e->scorer_stake[s];
+    }
+    for (; e->extreme == 0 && !enough && count < FEW && count < e->scorers; count++) {
+        uint32_t most = 0;
+        for (uint32_t s = 1; s < e->scorers; s++) {
+            most = left[s] > left[most] ? s : most;
+        }
+        first[count] = (uint16_t)most;
+        sum += left[most];
+        left[most] = 0;
+        enough = sum > e->minority && total - sum <= e->minority;
+    }
+    e->heavy = enough ? count : e->scorers;
+    for (uint32_t s = 0; s < e->scorers; s++) {
+        if (left[s] != 0) {
+            first[count++] = (uint16_t)s;
+        }
+    }
+    VERIFY_CHECK(count == e->scorers);
+    return 1;
+}
+
 /* The slots of the rows, scorers first; e's tables by row are in this order then. */
 static int order_rows(layout *l, vector_epoch *e, arena *memory) {
     uint16_t *scorer;
+    uint32_t *scorer_stake;
     double *stake;
     TAKE(l->depth, l->rows);
     TAKE(scorer, e->scorers);
+    TAKE(scorer_stake, e->scorers);
     TAKE(stake, l->rows);
+    if (!order_scorers(e, scorer, *memory)) {
+        return 0;
+    }
     for (uint32_t r = 0, s = 0; r < l->rows; r++) {
         const int scores = s < e->scorers && e->scorer[s] == r;
-        const uint32_t depth = scores ? s : e->scorers + r - s;
-        l->depth[r] = (uint16_t)depth;
-        stake[depth] = e->stake[r];
+        l->depth[r] = (uint16_t)(e->scorers + r - s);
         s += (uint32_t)scores;
     }
-    for (uint32_t s = 0; s < e->scorers; s++) {
-        scorer[s] = (uint16_t)s;
+    for (uint32_t d = 0; d < e->scorers; d++) {
+        l->depth[e->scorer[scorer[d]]] = (uint16_t)d;
+        scorer_stake[d] = e->scorer_stake[scorer[d]];
+    }
+    for (uint32_t r = 0; r < l->rows; r++) {
+        stake[l->depth[r]] = e->stake[r];
+    }
+    for (uint32_t d = 0; d < e->scorers; d++) {
+        scorer[d] = (uint16_t)d;
     }
     e->scorer = scorer;
+    e->scorer_stake = scorer_stake;
     e->stake = stake;
     return 1;
 }
@@ -102,8 +146,14 @@ static void put_row(const layout *l, const uint16_t *restrict uid, const uint16_
         if (in_places(l, uid + k, SLICE, place[uid[k]])) {
             memcpy(values + place[uid[k]], value + k, SLICE * sizeof *value);
         } else {
-            for (size_t m = k; m < k + SLICE; m++) {
-                values[place[uid[m]]] = value[m];
+            for (size_t m = k; m < k + SLICE; m += 4) { /* four at a time out of words, whichever of them is the first */
+                uint64_t uids, four;
+                memcpy(&uids, uid + m, sizeof uids);
+                memcpy(&four, value + m, sizeof four);
+                values[place[uids & UINT16_MAX]] = (uint16_t)four;
+                values[place[uids >> 16 & UINT16_MAX]] = (uint16_t)(four >> 16);
+                values[place[uids >> 32 & UINT16_MAX]] = (uint16_t)(four >> 32);
+                values[place[uids >> 48]] = (uint16_t)(four >> 48);
             }
         }
     }
@@ -251,6 +301,7 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
     }
     memset(shares->consensus, 0, l->of->n * sizeof *shares->consensus);
     memset(shares->rank, 0, l->of->n * sizeof *shares->rank);
+    memset(shares->incentive, 0, l->of->n * sizeof *shares->incentive);
     int some = 0;
     for (uint32_t s = 0, slices = 1; s < l->slices; s += slices) {
         vector_slice slice[TOGETHER] = {slice_of(l, s)};
@@ -280,15 +331,21 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
             }
         }
     }
+    int64_t ranks = 0;
     for (uint32_t p = 0; p < l->columns; p++) {
         VERIFY_CHECK(rank[p] >= 0 && rank[p] <= 4294967296.0);
         shares->rank[l->column[p]] = (int64_t)rank[p];
+        ranks += (int64_t)rank[p];
     }
-    if (yuma_incentive(l->of->n, shares->rank, shares->incentive) != YUMA_OK) {
-        return 0;
+    VERIFY_CHECK(is_proportion(ranks));
+    const uint64_t reciprocal = ranks == 0 ? 0 : UINT64_MAX / (uint64_t)ranks;
+    for (uint32_t p = 0; p < l->columns; p++) {
+        const int64_t share = ranks == 0 ? 0 : fixed_share_of((int64_t)rank[p], ranks, reciprocal);
+        shares->incentive[l->column[p]] = share;
+        incentive[p] = (double)share / 4294967296.0;
     }
-    for (uint32_t p = 0; p < places; p++) {
-        incentive[p] = p < l->columns ? (double)shares->incentive[l->column[p]] / 4294967296.0 : 0;
+    for (uint64_t p = l->columns; p < places; p++) {
+        incentive[p] = 0;
     }
     if (selected != consensus) { /* a place of no column has no weight and no bond */
         some = any_nonzero(l->of->n, shares->previous);

@@ -1171,6 +1171,15 @@ static void check_medians(const vector_path *path, const electorate *of, int64_t
     e.total = (uint32_t)total;
     e.extreme = minority < 0 ? -1 : minority >= total;
     e.minority = e.extreme == 0 ? (uint32_t)minority : 0;
+    e.heavy = e.scorers;
+    int64_t heavy = 0;
+    for (uint32_t k = 0; e.extreme == 0 && k < e.scorers; k++) { /* the first who bound every median */
+        heavy += scorer_stake[k];
+        if (heavy > minority && total - heavy <= minority) {
+            e.heavy = k + 1;
+            break;
+        }
+    }
     uint32_t slices = packed ? 1 : TOGETHER;
     for (uint32_t s = 0; s + slices <= SLICES; s += slices) {
         vector_slice slice[TOGETHER];
