@@ -32,4 +32,20 @@ void yuma_vector_load(vector_entries *l, const vector_path *path);
  * of 0 is not there. */
 void yuma_vector_walk(const vector_entries *l, const int64_t *consensus, int penalty);
 
+/* Whether each column with enough stake on its scores above 0 has a number, which is not 0; for a VERIFY_CHECK. */
+static inline int are_numbered(const vector_entries *l, const vector_epoch *e, const uint16_t *number, arena rest) {
+    uint64_t *sum = arena_take_zeros(&rest, l->of->n, sizeof *sum);
+    int all = 1;
+    for (uint32_t s = 0; sum != NULL && s < e->scorers; s++) {
+        const uint32_t begin = l->begin[e->scorer[s]], end = begin + l->count[e->scorer[s]];
+        for (uint32_t k = begin; k < end; k++) {
+            sum[l->uid[k]] += l->weights[k] != 0 ? e->scorer_stake[s] : 0;
+        }
+    }
+    for (uint32_t j = 0; sum != NULL && j < l->of->n; j++) {
+        all &= sum[j] < e->enough || number[j] != 0;
+    }
+    return all;
+}
+
 #endif

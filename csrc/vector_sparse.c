@@ -100,6 +100,7 @@ static int number_scored(const vector_entries *l, const vector_epoch *e, scored 
         vote_for_zeros(l, s->number);
     }
     number_columns(of->n, least, s);
+    VERIFY_CHECK(are_numbered(l, e, s->number, *memory));
     return 1;
 }
 
