@@ -112,6 +112,17 @@ yuma_status yuma_normalize_stake(uint32_t n, const uint64_t *total_stake, uint64
     return YUMA_OK;
 }
 
+/* Integers of 32 bits in the order of the numbers. */
+static inline int32_t key_of(uint32_t x) {
+    return (int32_t)(x ^ (uint32_t)1 << 31);
+}
+
+static void pad_keys(uint32_t count, int32_t *keys) {
+    for (uint32_t m = count; m < padded_keys(count); m++) {
+        keys[m] = INT32_MIN;
+    }
+}
+
 /* Of the uids listed, the k with the highest keys, among equals the higher uids, have a permit, and the others none; 1 <= k <= count. */
 static void permit_highest(const uid_loops *loops, uint32_t count, const uint16_t *uid, const int32_t *keys, uint32_t k,
                            uint8_t *permit) {
@@ -130,11 +141,6 @@ static void permit_highest(const uid_loops *loops, uint32_t count, const uint16_
     }
 }
 
-/* Integers of 32 bits in the order of the numbers. */
-static inline int32_t key_of(uint32_t x) {
-    return (int32_t)(x ^ (uint32_t)1 << 31);
-}
-
 yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *permit, void *workspace,
                        size_t workspace_size) {
     REQUIRE_N(n);
@@ -144,7 +150,7 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
         return YUMA_OK;
     }
     arena memory = arena_of(workspace, workspace_size);
-    int32_t *high = arena_take(&memory, n, sizeof *high), *low = arena_take(&memory, n, sizeof *low);
+    int32_t *high = arena_take(&memory, padded_keys(n), sizeof *high), *low = arena_take(&memory, padded_keys(n), sizeof *low);
     uint16_t *uid = arena_take(&memory, n, sizeof *uid);
     REQUIRE(high != NULL && low != NULL && uid != NULL, YUMA_ERROR_WORKSPACE);
     uint32_t reach = n, above = 0, equal = 0;
@@ -153,6 +159,7 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
         high[i] = (int32_t)(stake[i] >> 32);
         differ |= high[i] ^ high[0];
     }
+    pad_keys(n, high);
     const int32_t least = differ == 0 ? high[0] : yuma_uids_portable.reached_by(n, high, k, &reach);
     for (uint32_t i = 0; i < n; i++) {
         permit[i] = high[i] > least;
@@ -163,6 +170,7 @@ yuma_status yuma_top_k(uint32_t n, const int64_t *stake, uint32_t k, uint8_t *pe
     }
     VERIFY_CHECK(above <= k && above + equal == reach);
     if (above < k) {
+        pad_keys(equal, low);
         permit_highest(&yuma_uids_portable, equal, uid, low, k - above, permit);
     }
     return YUMA_OK;
@@ -177,12 +185,13 @@ yuma_status yuma_permits_of(const uid_loops *loops, uint32_t n, const uid_shares
         }
     } else if (max_allowed_validators != 0) {
         arena memory = arena_of(workspace, workspace_size);
-        int32_t *keys = arena_take(&memory, staked->count, sizeof *keys);
+        int32_t *keys = arena_take(&memory, padded_keys(staked->count), sizeof *keys);
         REQUIRE(keys != NULL, YUMA_ERROR_WORKSPACE);
         for (uint32_t k = 0; k < staked->count; k++) {
             VERIFY_CHECK(staked->share[k] < YUMA_ONE); /* as another one has a share too */
             keys[k] = key_of((uint32_t)staked->share[k]);
         }
+        pad_keys(staked->count, keys);
         permit_highest(loops, staked->count, staked->uid, keys, max_allowed_validators, new_permit);
     }
     if (owner_uid != YUMA_NO_OWNER) {

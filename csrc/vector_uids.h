@@ -9,9 +9,9 @@ static void PATH(activity)(uint32_t n, const uint64_t *last_update, uint64_t fir
 
 /* The bits of the number, which is of 32 bits from the lowest key that there may be, one after the other, the highest first. */
 static int32_t PATH(reached_by)(uint32_t count, const int32_t *keys, uint32_t k, uint32_t *reach) {
-    const uint32_t lowest = (uint32_t)INT32_MIN;
+    const uint32_t lowest = (uint32_t)INT32_MIN, padded = padded_keys(count); /* so that nothing is left after whole vectors */
     uint32_t reached = 0, all = 0;
-    for (uint32_t m = 0; m < count; m++) {
+    for (uint32_t m = 0; m < padded; m++) {
         all |= (uint32_t)keys[m] - lowest;
     }
     *reach = count;
@@ -19,7 +19,7 @@ static int32_t PATH(reached_by)(uint32_t count, const int32_t *keys, uint32_t k,
         if (bit <= all) {
             const int32_t below = (int32_t)((reached | bit) - 1 + lowest);
             uint32_t found = 0;
-            for (uint32_t m = 0; m < count; m++) {
+            for (uint32_t m = 0; m < padded; m++) {
                 found += keys[m] > below;
             }
             reached |= found >= k ? bit : 0;

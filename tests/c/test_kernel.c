@@ -332,7 +332,7 @@ static void test_loops(void) {
     enum { UIDS = 200 };
     for (size_t turn = 0; turn < 4000; turn += stride) {
         uint64_t dates[UIDS], first = edges[random_bits() % edge_count], latest = 0;
-        int32_t keys[UIDS];
+        int32_t keys[UIDS + KEYS];
         int64_t shares[UIDS];
         uint32_t n = 1 + (uint32_t)(random_bits() % UIDS), k = 1 + (uint32_t)(random_bits() % n);
         unsigned kind = turn % 4;
@@ -341,6 +341,9 @@ static void test_loops(void) {
             latest = dates[i] > latest ? dates[i] : latest;
             keys[i] = kind == 0 ? (int32_t)random_runs() : kind == 1 ? (int32_t)(random_bits() % 5) - 2 : (int32_t)dates[i];
             shares[i] = kind == 0 ? 0 : (int64_t)(random_runs() >> 32);
+        }
+        for (uint32_t m = n; m < padded_keys(n); m++) {
+            keys[m] = INT32_MIN;
         }
         shares[random_bits() % n] = turn % 3 == 0 ? YUMA_ONE : 1;
         EACH_LOOPS(loops) {
