@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
+
+from yuma_kernel.kernel import kept
 
 CALLS: Final = int(os.environ.get("YUMA_CALLS", "10000"))
 
@@ -161,3 +164,22 @@ def test_memory_that_threads_keep_has_an_end_and_comes_back(n: int) -> None:
         assert kept > before * 1.3  # or there is nothing to give back
     assert kept < before + 4 * 256 * 2**20
     assert released < before * 1.1
+
+
+def test_what_a_thread_keeps_ends_at_its_cap() -> None:
+    """Each of the three parts: all of it is kept, and of a byte more nothing."""
+    held = kept.take()  # this thread's own, to be put back
+    try:
+        for beyond in (0, 1):
+            desk = kept.Desk()
+            desk.workspace, desk.size = object(), kept.WORKSPACE_BYTES + beyond
+            desk.outputs = SimpleNamespace(size=kept.OUTPUTS_BYTES + beyond)
+            desk.batch = [SimpleNamespace(size=size) for size in (kept.BATCH_BYTES - 7, 7 + beyond)]
+            kept.put_batch(desk)
+            assert kept.take() is desk
+            assert (desk.workspace is None, desk.size == 0) == (bool(beyond), bool(beyond))
+            assert (desk.outputs is None) == bool(beyond)
+            assert len(desk.batch) == (0 if beyond else 2)
+    finally:
+        kept.put(held)
+    assert kept.WORKSPACE_BYTES + kept.OUTPUTS_BYTES + kept.BATCH_BYTES == 256 * 2**20  # as it is documented
