@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -171,7 +171,7 @@ def test_what_a_thread_keeps_ends_at_its_cap() -> None:
     held = kept.take()  # this thread's own, to be put back
     try:
         for beyond in (0, 1):
-            desk = kept.Desk()
+            desk: Any = kept.Desk()
             desk.workspace, desk.size = object(), kept.WORKSPACE_BYTES + beyond
             desk.outputs = SimpleNamespace(size=kept.OUTPUTS_BYTES + beyond)
             desk.batch = [SimpleNamespace(size=size) for size in (kept.BATCH_BYTES - 7, 7 + beyond)]
