@@ -42,14 +42,18 @@ static int64_t part_of_little(wide total, wide sum) {
 
 /* The uids from `begin` on whose stake is not 0 and not below the threshold; how many. uid: room for end - begin. */
 static uint32_t list_staked(uint32_t begin, uint32_t end, const uint64_t *total_stake, uint64_t threshold, uint16_t *uid) {
-    /* with a threshold, what stands below 1 rao is no part of it */
-    const uint64_t least = threshold == 0 ? 1 : threshold, parts = threshold == 0 ? UINT64_MAX : 0;
+    const uint64_t *total = total_stake + 2 * (size_t)begin;
     size_t count = 0;
-    for (size_t i = begin; i < end; i++) { /* without a branch, which could not be predicted */
-        VERIFY_CHECK(((total_stake[2 * i + 1] | (total_stake[2 * i] & parts)) >= least) ==
-                     (total_stake[2 * i + 1] >= threshold && (total_stake[2 * i + 1] | total_stake[2 * i]) != 0));
-        uid[count] = (uint16_t)i;
-        count += (total_stake[2 * i + 1] | (total_stake[2 * i] & parts)) >= least;
+    if (threshold == 0) { /* both loops without a branch, which could not be predicted */
+        for (uint32_t i = begin; i < end; i++, total += 2) {
+            uid[count] = (uint16_t)i;
+            count += (total[0] | total[1]) != 0;
+        }
+    } else {
+        for (uint32_t i = begin; i < end; i++, total += 2) {
+            uid[count] = (uint16_t)i;
+            count += total[1] >= threshold;
+        }
     }
     return (uint32_t)count;
 }
