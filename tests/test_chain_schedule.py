@@ -288,6 +288,27 @@ def test_what_can_change_it() -> None:
     assert f"uid 2's weights, committed at block {head - 310}," in CHAIN.forecast(node.rpc, 7).changes[0].text
 
 
+@pytest.mark.parametrize("spec", [343, 424])
+def test_a_commit_that_will_be_revealed_masks_nothing(spec: int) -> None:
+    """Another of the same uid does, from its own block on."""
+    node, _ = forecastable(spec, commit_reveal=True)
+    (head,) = node.states
+    state = node.states[head]
+    state.put(u(1, 8), "RevealPeriodEpochs", 7)
+    index = state.get("SubnetEpochIndex", 7) if spec >= 423 else (head + 8) // 361 - 1
+    state.put(commits_of([(2, head - 300), (9, head - 301)], 7), "TimelockedWeightCommits", 7, index)
+    state.put(commits_of([(2, head - 5)], 7), "TimelockedWeightCommits", 7, index + 1)
+    stated: dict[str, Any] = {"profile": 365} if spec == 343 else {}
+    got = CHAIN.forecast(node.rpc, 7, **stated)
+    assert [change.uid for change in got.changes if change.kind == "reveal"] == [2, 9]
+    blocks = got.snapshot.state.commit_block
+    assert blocks is not None
+    assert {uid: block for uid, block in enumerate(blocks.tolist()) if block != 2**64 - 1} == {2: head - 5}
+    now = CHAIN.snapshot(node.rpc, 7, **stated).state.commit_block  # as things stand they mask
+    assert now is not None
+    assert (now[2], now[9]) == (head - 300, head - 301)
+
+
 def test_an_owner_without_a_permit_goes_inactive_too() -> None:
     """It takes part all the same; under the profiles in which it does not, nothing changes with it."""
     node, _ = forecastable(424)

@@ -11,12 +11,12 @@ import numpy as np
 
 from yuma_kernel.arrays import U64_MAX
 from yuma_kernel.chain.errors import ContentError
-from yuma_kernel.chain.layout import Key, Layout
+from yuma_kernel.chain.layout import NETUID_STEP, Key, Layout
 from yuma_kernel.chain.mechanisms import Subnet, SubnetResult, emissions
 from yuma_kernel.chain.payout import PendingEmission, estimate_pending
 from yuma_kernel.chain.requests import Flow
 from yuma_kernel.chain.schedule import NextEpoch, next_epoch_at
-from yuma_kernel.chain.snapshot import Place, Reading, commits, profile_for, reading, snapshots
+from yuma_kernel.chain.snapshot import Commits, Place, Reading, commits, epoch_index, profile_for, reading, snapshots
 from yuma_kernel.results import EpochResult
 from yuma_kernel.snapshot import Snapshot
 from yuma_kernel.stages import activity
@@ -191,18 +191,32 @@ def forecast_read(
         "emission": f"an estimate: pending after block {read.block}, and {rate} rao for each block until the epoch",
         **more,
     }
+    waiting = _waiting(read, when.block)
     found = tuple(_at(snapshot, when.block) for snapshot in snapshots(read, number, divided, about))
     subnet = Subnet(netuid, read.block, found, total)
-    changes = tuple(sorted(_changes(read, subnet, when), key=lambda change: KINDS.index(change.kind)))
+    changes = tuple(sorted(_changes(read, subnet, when, waiting), key=lambda change: KINDS.index(change.kind)))
     result = subnet.epoch()
     return Forecast(netuid, read.block, when, subnet, result, MappingProxyType(pending), total, rate, changes), read
+
+
+def _waiting(read: Reading, block: int) -> dict[int, Commits]:
+    """The commits of each mechanism. Those that the epoch's block will have revealed mask no weight of it: they are taken
+    out of what is stored."""
+    netuid, stored = read.netuid, read.stored
+    if not stored.value("CommitRevealWeightsEnabled", netuid):
+        return {}
+    found = {mechanism: commits(stored, read.version, netuid, mechanism, block) for mechanism in read.mechanisms}
+    revealed = epoch_index(stored, read.version, netuid, block) - int(stored.value("RevealPeriodEpochs", netuid))
+    gone = [netuid + NETUID_STEP * mechanism for mechanism, waiting in found.items() if waiting.due]
+    stored.add({Key("TimelockedWeightCommits", (index, revealed)): None for index in gone})
+    return found
 
 
 def _at(snapshot: Snapshot, block: int) -> Snapshot:
     return replace(snapshot, state=replace(snapshot.state, current_block=block))
 
 
-def _changes(read: Reading, subnet: Subnet, when: NextEpoch) -> list[Change]:
+def _changes(read: Reading, subnet: Subnet, when: NextEpoch, waiting: Mapping[int, Commits]) -> list[Change]:
     assert when.block is not None
     block, left = when.block, when.block - read.block
     uids = {hotkey: uid for uid, hotkey in enumerate(read.hotkeys)}
@@ -213,7 +227,7 @@ def _changes(read: Reading, subnet: Subnet, when: NextEpoch) -> list[Change]:
         which = {"mechanism": mechanism} if several else {}
         of = f" of mechanism {mechanism}" if several else ""
         if rules.commit_reveal:
-            found = commits(read.stored, read.version, read.netuid, mechanism, block)
+            found = waiting[mechanism]
             for account, committed in found.due.items():
                 if account in uids:
                     text = (
