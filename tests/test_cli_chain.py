@@ -89,7 +89,7 @@ def test_forecast(past: Past, url: str, capsys: pytest.CaptureFixture[str]) -> N
     block = past.blocks[2] - 1
     code, out, _ = ask(capsys, "forecast", "--network", url, "--netuid", NETUID, "--block", block)
     assert code == 0
-    assert f"epoch of block {past.blocks[2]}, 1 blocks after {block}" in out
+    assert f"epoch of block {past.blocks[2]}, 1 block after {block}" in out
     assert "What can still change it" in out
     code, out, _ = ask(capsys, "forecast", "--network", url, "--netuid", NETUID, "--block", block, "--json")
     document = json.loads(out)

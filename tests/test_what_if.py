@@ -323,6 +323,14 @@ def test_refused(options: dict[str, Any], field: str) -> None:
         assert "in the change 'x'" in caught.value.rule
 
 
+def test_one_uid_is_enough() -> None:
+    got = yk.what_if(subnet(), RULES, CHANGES["copied"], uids=7)
+    assert got.uids == (7,)
+    assert got.table(3).columns["uid"] == [3, 3]
+    with pytest.raises(yk.InputError, match=r"uids\[1\]: expected an integer from 0 to 8, got 9"):
+        got.table([0, N])
+
+
 def test_refused_changes() -> None:
     makers: list[tuple[Any, str]] = [
         (lambda: moves.set_weights(-1, {1: 1}), "uid"),

@@ -66,9 +66,9 @@ class WhatIf(Tabled):
         then, now = (values[output].astype(np.uint64) for values in (self.then, self.now))
         return (then - now).view(np.int64)
 
-    def table(self, uids: Iterable[int] | None = None) -> Table:
+    def table(self, uids: int | Iterable[int] | None = None) -> Table:
         """A row for each change and uid, after those of what is: each output, and how much more it is than what is."""
-        chosen = list(self.uids) if uids is None else [integer("uids", uid, 0, self.n - 1, k) for k, uid in enumerate(uids)]
+        chosen = list(self.uids) if uids is None else _chosen(uids, self.n)
         columns: dict[str, list[Any]] = {
             "change": [name for name in ("as it is", *self.changes) for _ in chosen],
             "uid": chosen * (len(self.changes) + 1),
@@ -122,7 +122,7 @@ def what_if(
     *,
     epochs: int = 1,
     emission: int = 0,
-    uids: Iterable[int] | None = None,
+    uids: int | Iterable[int] | None = None,
     outputs: str | Iterable[str] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -138,7 +138,7 @@ def what_if(
         changes: {name: change} of `yuma_kernel.moves`; one alone is named by what it does.
         epochs: how many ahead; 1 is the next.
         emission: u64, rao, of each epoch.
-        uids: those that the table shows; None: those that the changes name, or all where they name none.
+        uids: those that the table shows, one or several; None: those that the changes name, or all where they name none.
         outputs: names out of `OUTPUTS`, all but the bonds. None: validator_trust, incentive, dividends, and emission where
             there is one to divide.
         threads, progress (with the number of subnets computed and of all), backend: as for `variants`.
@@ -147,15 +147,13 @@ def what_if(
         InputError: naming the argument, and the change that cannot be made.
     """
     require_subnet(state, hyperparameters)
-    if uids is not None and not has_items(uids):
-        raise InputError("uids", f"expected uids, got {type(uids).__name__}")
     named = _named(changes)
     ahead = integer("epochs", epochs, 1, MAX_EPOCHS)
     amount = integer("emission", emission, 0, U64_MAX)
     names = _outputs((DEFAULT if amount else DEFAULT[:-1]) if outputs is None else outputs)
     asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
     told = dict.fromkeys(uid for change in named.values() for step in change.steps for uid in step.uids)
-    chosen = uids if uids is not None else told or range(state.n)
+    chosen = _chosen(told or range(state.n) if uids is None else uids, state.n)
     if ahead == 1:
         sealed = _next(state, hyperparameters, asked, amount, names, threads, progress, backend)
     else:
@@ -164,10 +162,15 @@ def what_if(
         changes=MappingProxyType(named),
         epochs=ahead,
         n=state.n,
-        uids=tuple(integer("uids", uid, 0, state.n - 1, k) for k, uid in enumerate(chosen)),
+        uids=tuple(chosen),
         now=MappingProxyType({name: values[0] for name, values in sealed.items()}),
         then=MappingProxyType({name: values[1:] for name, values in sealed.items()}),
     )
+
+
+def _chosen(uids: object, n: int) -> list[int]:
+    asked = list(uids) if has_items(uids) else [uids]  # type: ignore[call-overload]
+    return [integer("uids", uid, 0, n - 1, k) for k, uid in enumerate(asked)]
 
 
 def _named(changes: object) -> dict[str, Change]:

@@ -100,7 +100,7 @@ class Forecast(Tabled):
         hotkeys = self.snapshot.hotkeys or ()
         columns["hotkey"] = [hotkeys[uid] for uid in uids]
         caption = (
-            f"subnet {self.netuid}, epoch of block {self.block}, {self.next.blocks_left} blocks after {self.head}: "
+            f"subnet {self.netuid}, epoch of block {self.block}, {_blocks(self.next.blocks_left or 0)} after {self.head}: "
             f"{self.emission} rao ({alpha(self.emission)} alpha) by estimate, {sum(self.pending.values())} of it pending"
         )
         important = [whole.important[uid] for uid in uids]
@@ -212,6 +212,10 @@ def _waiting(read: Reading, block: int) -> dict[int, Commits]:
     return found
 
 
+def _blocks(count: int) -> str:
+    return "1 block" if count == 1 else f"{count} blocks"
+
+
 def _at(snapshot: Snapshot, block: int) -> Snapshot:
     return replace(snapshot, state=replace(snapshot.state, current_block=block))
 
@@ -248,9 +252,9 @@ def _changes(read: Reading, subnet: Subnet, when: NextEpoch, waiting: Mapping[in
             text = f"uid {uid} is inactive{of} in block {block}, unless it sets weights: its last update is of block {last}"
             out.append(Change("inactive", text, uid, **which))
         if not rules.commit_reveal:
-            out.append(Change("weights", f"validators may set weights{of} for {left} blocks", **which))
-    out.append(Change("registration", f"for {left} blocks a registration may take a uid, with its weights and bonds"))
+            out.append(Change("weights", f"validators may set weights{of} for {_blocks(left)}", **which))
+    out.append(Change("registration", f"for {_blocks(left)} a registration may take a uid, with its weights and bonds"))
     if when.put_off:
-        out.append(Change("schedule", f"the epoch is put off by {when.put_off} blocks, as others go first"))
+        out.append(Change("schedule", f"the epoch is put off by {_blocks(when.put_off)}, as others go first"))
     out.append(Change("schedule", "stake, hyperparameters and the schedule may be changed until then"))
     return out
