@@ -66,7 +66,8 @@ def test_the_steepness_of_profile_273_is_in_ones() -> None:
 
 def test_hints_in_amounts_and_matrices() -> None:
     refused(lambda: yk.stake_from_rao([1, 0.5]), "stake", 1, "whole number, got 0.5", "in rao: 0.5 is 500000000")
-    refused(lambda: yk.stake_from_rao(np.array([1, 0.5])), "stake", 1, "in rao: 0.5 is 500000000")
+    words = "in rao: 0.5 is 500000000 (stake_from_floats takes alpha)"
+    refused(lambda: yk.stake_from_rao(np.array([1, 0.5])), "stake", 1, words)
     refused(lambda: yk.total_stake_bits([1], [1], 0.18), "tao_weight", None, "float 0.18: 0.18 is 3320413933267719291")  # type: ignore[arg-type]
     refused(lambda: yk.total_stake_bits([1], [1], 1.0), "tao_weight", None, "1.0 is 18446744073709551615")  # type: ignore[arg-type]
     refused(lambda: yk.total_stake_bits([1], [1], 2.0**61), "tao_weight", None, "give 2305843009213693952")  # type: ignore[arg-type]
@@ -103,7 +104,7 @@ def test_whole_floats_that_may_be_alpha_are_no_amounts(name: str) -> None:
 
 @pytest.mark.parametrize("form", [list, np.array])
 def test_of_many_amounts_the_largest_tells(form: Any) -> None:
-    refused(lambda: yk.stake_from_rao(form([0.0, 1000.0, 2.0])), "stake", 1, "1000.0 alpha are 1000000000000")
+    refused(lambda: yk.stake_from_rao(form([0.0, 1000.0, 2.0])), "stake", 1, "1000.0 alpha are 1000000000000 (stake_from")
     refused(lambda: yk.total_stake_bits(form([6000.0]), [1], 1), "alpha_stake", 0, "in rao")
     refused(lambda: yk.total_stake_bits([10**9], form([6000.0]), 1), "tao_stake", 0, "in rao")
     refused(lambda: yk.simulate(subnet(), LIQUID, epochs=2, emission=form([1.0, 2.0])), "emission", 1, "2.0 alpha")

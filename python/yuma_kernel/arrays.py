@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yuma_kernel.errors import Index, InputError, shown
-from yuma_kernel.units import MADE, UNITS, hint, not_rao
+from yuma_kernel.units import AMOUNT, MADE, UNITS, hint, not_rao
 
 MAX_UIDS: Final = 32767
 U16_MAX: Final = 2**16 - 1
@@ -226,7 +226,7 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
             for at in items:
                 out[at] = integer(name, source[at], low, high, _index(at))
-            if any(isinstance(item, (float, np.floating)) and item for item in source.flat):
+            if UNITS.get(name) is AMOUNT and any(isinstance(item, (float, np.floating)) and item for item in source.flat):
                 _largest_for_sure(name, out)
         return freeze(out)
     if dtype.kind == "b":
@@ -263,7 +263,7 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     if bad.any():
         at = _where(bad)
         raise InputError(name, f"expected an integer from {limits.min} to {limits.max}, got {shown(int(own[at]))}", at)
-    if kind == "f":
+    if kind == "f" and UNITS.get(name) is AMOUNT:
         _largest_for_sure(name, own)
     return freeze(own.astype(dtype, order="C"))
 

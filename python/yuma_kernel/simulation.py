@@ -93,7 +93,9 @@ class Simulation(Stacked, _Outputs):
             columns[name] = [f"{stored / U16_MAX:.4f}" for stored in getattr(self, name)[-1, order].tolist()]
         columns["permit"] = self.validator_permit[-1, order].tolist()
         rest = self.state.n - len(order)
-        title = f"{len(self)} epochs of {self.state.n} uids, {self._when()}; the last: {self._earned()}"
+        title = (
+            f"{len(self)} epoch{'s' * (len(self) != 1)} of {self.state.n} uids, {self._when()}; the last: {self._earned()}"
+        )
         return Table(columns, title=title, caption=f"and {rest} more" if rest else "").html()
 
     def to_dict(self) -> dict[str, Any]:

@@ -64,11 +64,15 @@ MADE: Final[Mapping[str, str]] = MappingProxyType({"total_stake": "total_stake_b
 """What makes a field that nobody has as it is stored."""
 
 
+_FLOATS: Final[Mapping[str, str]] = {"stake": " (stake_from_floats takes alpha)"}
+"""What takes a field as people have it."""
+
+
 def hint(name: str, value: Any) -> str:
     """What to add to the refusal of the float `value` for the field `name`: nothing where the field has no unit."""
     unit = UNITS.get(name)
     said = None if unit is None else unit.reading(value)
-    return "" if unit is None or said is None else f"; the integers here are {unit.name}: {said}"
+    return "" if unit is None or said is None else f"; the integers here are {unit.name}: {said}{_FLOATS.get(name, '')}"
 
 
 def not_rao(name: str, largest: float) -> str | None:
@@ -77,7 +81,8 @@ def not_rao(name: str, largest: float) -> str | None:
     if UNITS.get(name) is not AMOUNT or not 0 < largest * RAO < 2**64:
         return None
     rao = int(largest)
-    return f"expected integers in rao, got the float {largest}: {largest} alpha are {rao * RAO}; where it is rao, give {rao}"
+    alpha = f"{largest} alpha are {rao * RAO}{_FLOATS.get(name, '')}"
+    return f"expected integers in rao, got the float {largest}: {alpha}; where it is rao, give {rao}"
 
 
 def shown_alpha(rao: int) -> str:
