@@ -284,6 +284,64 @@ def test_few_columns(name: str, rules: str, penalty: int) -> None:
     assert max(numbers) > 100
 
 
+def _half_columns(random: np.random.Generator, bonds: str, ordered: bool) -> yk.SubnetState:
+    """Of FEW validators j % FEW score column j: as many entries as a full layout takes. Nobody has bonds, or everybody where
+    his weights are, or most have some in a few columns, of which nobody scores one in two ("elsewhere")."""
+    n, first = 90, 20  # validators among the columns, with weights to themselves
+    weights: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    held: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for j in range(n):
+        for i in random.permutation(FEW)[: j % FEW].tolist():
+            weights[first + i].append((j, int(random.choice([0, 1, 300, 65535], p=[0.02, 0.3, 0.38, 0.3]))))
+    for i in range(FEW):
+        if bonds == "weights":
+            held[first + i] = [(j, int(random.integers(65536))) for j, _ in weights[first + i]]
+        if bonds == "elsewhere":
+            held[first + i] = [(j, int(random.integers(65536))) for j in (0, 15, 30, 31) if random.random() < 0.7]
+        if not ordered:
+            random.shuffle(weights[first + i])
+    validates = (np.arange(n) >= first) & (np.arange(n) < first + FEW)
+    return yk.SubnetState(
+        weights=yk.SparseRows.from_rows(weights),
+        bonds=yk.SparseRows.from_rows(held),
+        total_stake=yk.stake_from_rao(np.where(validates, 10**12, 0)),
+        last_update=np.where(np.arange(n) == first + 3, 940, 1000),  # who has not seen the late ones
+        block_at_registration=np.where(np.arange(n) % 17 == 5, 950, 10),
+        validator_permit=validates,
+        current_block=1001,
+        last_mechanism_step_block=900,
+        owner_uid=first + 1,
+        previous_consensus=np.where(np.arange(n) % 7 == 3, 65535, 0),
+    )
+
+
+@pytest.mark.parametrize("bonds", ["none", "weights", "elsewhere"])
+@pytest.mark.parametrize("penalty", [0, 32768, 65535])
+@pytest.mark.parametrize("rules", ["yuma2", "yuma3", "liquid", "before"])
+@pytest.mark.parametrize("name", SETS)
+def test_columns_of_a_full_layout(name: str, rules: str, penalty: int, bonds: str) -> None:
+    """Those with exactly the stake that is enough, with less and with more; with bonds alone; none at all."""
+    numbers = set()
+    for seed, kappa in enumerate([0, 1, 4369, 4370, 34951, 34952, 34953, 56797, 61165, 61166, 61167, 65534, 65535]):
+        state = _half_columns(np.random.default_rng(seed), bonds, rules in ("liquid", "before") or seed % 2 == 0)
+        h = yk.Hyperparameters(
+            kappa=kappa,
+            bonds_penalty=penalty,
+            yuma3=rules != "yuma2",
+            liquid_alpha=rules in ("liquid", "before"),
+            liquid_alpha_consensus_mode="previous" if rules == "before" else "current",
+        )
+        with using(name):
+            got = yk.epoch(state, h, emission=10**12)
+        expected = yk.epoch(state, h, emission=10**12, backend="reference")
+        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+        assert difference is None, f"{kappa}: {difference}"
+        assert computes(name, state, h)
+        numbers.add(int((got.consensus > 0).sum()))
+    assert 0 in numbers
+    assert max(numbers) > 70
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_who_computes(name: str) -> None:
     """A set computes what is asked of it, but for the inputs that csrc/yuma.h names."""
