@@ -545,6 +545,15 @@ def test_lists_of_keys_come_in_pages(count: int) -> None:
         requests.run(requests.keys_of(Layout.known(), "NetworksAdded", at), twice)
 
 
+def test_an_answer_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's memory is a node's to fill."""
+    node = spoiled(lambda state: None)
+    with node.http() as url:
+        monkeypatch.setattr("yuma_kernel.chain.transport._MOST", 5000)
+        with pytest.raises(CHAIN.ContentError, match="expected at most 5000 bytes"):
+            CHAIN.snapshot(url, 7)
+
+
 def test_absent_values_are_defaults() -> None:
     def bare(state: Any) -> None:
         for item in ("Kappa", "BondsPenalty", "Yuma3On", "LiquidAlphaOn", "AlphaValues", "Tempo", "LastUpdate"):
@@ -575,6 +584,7 @@ def test_absent_values_are_defaults() -> None:
         (lambda: CHAIN.snapshot(print, 7, block=-1), "block"),
         (lambda: CHAIN.snapshot(print, 7, mechanism=16), "mechanism"),
         (lambda: CHAIN.snapshot(print, 7, timeout=0), "timeout"),
+        (lambda: CHAIN.snapshot(print, 7, timeout=3601), "timeout"),
         (lambda: CHAIN.snapshot(print, 7, attempts=0), "attempts"),
     ],
 )

@@ -154,6 +154,24 @@ def test_a_scenario_is_a_value() -> None:
     assert "before epoch 20" in html
 
 
+def test_the_columns_name_the_runs() -> None:
+    """Who narrows the table by its columns has the run of these rules and this penalty, and no other."""
+    study = scenarios(["kappa second", "minority"], penalties=[0, 65535])
+    for case in ("kappa second", "minority"):
+        for name, h in default_rules().items():
+            for penalty in (0, 65535):
+                alone = scenarios([case], rules={name: h}, penalties=[penalty])
+                columns = {"scenario": case, "rules": name, "bonds_penalty": penalty}
+                of = np.logical_and.reduce([study.table[column] == value for column, value in columns.items()])
+                rows = {column: values[of] for column, values in study.table.items()}
+                assert all(
+                    rows[column].tobytes() == values.tobytes()
+                    for column, values in study.of(case, name, rows["bonds_penalty"][0]).items()
+                )
+                for column in ("epoch", "uid", "dividends", "incentive", "bond_1", "weight_2"):
+                    assert rows[column].tolist() == alone.table[column].tolist()
+
+
 def test_others_from_one() -> None:
     made = scenario("kappa first")
     assert made.with_name("other").name == "other"

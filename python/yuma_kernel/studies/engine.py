@@ -160,7 +160,9 @@ class _Folder:
         text = json.dumps(about, indent=1) + "\n"
         if said.exists():
             if said.read_text(encoding="utf-8") != text:
-                raise InputError("folder", f"{path} holds chunks of another study, or of another version: {said}")
+                raise InputError(
+                    "folder", f"{path} holds chunks of another study or version, as {said} says: remove it or name another"
+                )
         elif any(path.iterdir()):
             raise InputError("folder", f"{path} is neither empty nor of a study")
         else:

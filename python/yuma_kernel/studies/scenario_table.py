@@ -124,6 +124,7 @@ class Scenarios(Study):
 
     @staticmethod
     def _place(name: str, value: Any, known: Sequence[Any]) -> int:
+        value = value.item() if isinstance(value, np.generic) else value  # as a column of the table has it
         for k, item in enumerate(known):
             if type(item) is type(value) and item == value:
                 return k
