@@ -34,6 +34,8 @@ def result(emission: int = EMISSION) -> yk.EpochResult:
         ("kappa", np.float32(0.25), "0.25 is 16384"),
         ("kappa", np.array(0.25), "0.25 is 16384"),
         ("kappa", 50.0, "50.0 percent are 32767 or 32768; where it is what is stored, give 50"),
+        ("kappa", 100.0, "100.0 percent are 65535; where it is"),
+        ("kappa", 100.5, "got the float 100.5"),
         ("kappa", 32767.0, "got the float 32767.0; where it is what is stored, give 32767"),
         ("bonds_penalty", 1.0, "1.0 is 65535"),
         ("alpha_low", 0.7, "0.7 is 45874 or 45875"),
