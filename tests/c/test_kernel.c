@@ -617,7 +617,7 @@ static void test_emission(void) {
         int64_t incentive[UIDS], dividends[UIDS], stake[UIDS], active[UIDS], total = 0, counted = 0;
         uint64_t emission = random_runs(), server[UIDS], validator[UIDS], both[UIDS];
         uint32_t n = 1 + (uint32_t)(random_bits() % UIDS);
-        unsigned shift = turn % 3 == 0 ? 6 + (unsigned)(random_bits() % 58) : 31; /* up to 2^58, and up to 2 * ONE */
+        unsigned shift = turn % 3 == 0 ? 8 + (unsigned)(random_bits() % 56) : 31; /* below 2^56, 100 of which are below 2^63; and up to 2 * ONE */
         for (uint32_t i = 0; i < n; i++) {
             incentive[i] = turn % 5 != 0 && random_bits() % 3 ? (int64_t)(random_runs() >> shift) : 0;
             dividends[i] = turn % 5 != 0 && random_bits() % 3 ? (int64_t)(random_runs() >> shift) : 0;
