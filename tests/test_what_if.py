@@ -404,7 +404,8 @@ def test_blend_for_trust() -> None:
     assert search.blend_for_trust(state, RULES, 1, 101) == search.blend_for_trust(state, RULES, 1, 101 / 65535)
     none = search.blend_for_trust(state, RULES, 4, 1.0)  # without a permit its trust is 0
     assert (none.value, none.change) == (None, None)
-    assert str(none).endswith("nowhere from 0 to 65535 (65535ths)")
+    assert str(none).endswith(" (it has no permit in this epoch): nowhere from 0 to 65535 (65535ths)")
+    assert "no permit" not in str(search.blend_for_trust(replace(state, owner_uid=4), RULES, 4, 0.5))
 
 
 def test_stake_for_permit() -> None:

@@ -214,6 +214,8 @@ def blend_for_trust(
             raise InputError(
                 "trust", f"{rule}: {target / _PERCENTS} is {target} %, and {target}/{U16_MAX} is the u16 {target}"
             )
+    permitted = bool(state.validator_permit[own]) or (own == state.owner_uid and hyperparameters.rules.owner_permit)
+    without = "" if permitted else " (it has no permit in this epoch)"
     return least(
         state,
         hyperparameters,
@@ -221,7 +223,7 @@ def blend_for_trust(
         lambda outputs: bool(outputs["validator_trust"][own] >= target),
         0,
         SHARE,
-        question=f"the least blend with the consensus that brings uid {own} a trust of {target / U16_MAX:.4%}",
+        question=f"the least blend with the consensus that brings uid {own} a trust of {target / U16_MAX:.4%}{without}",
         unit=_SHARES,
         backend=backend,
     )
