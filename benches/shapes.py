@@ -125,3 +125,23 @@ def case(shape: Shape | str, rules: str) -> tuple[yk.SubnetState, yk.Hyperparame
     if found is None:
         pytest.skip("the real subnets are not here")
     return found
+
+
+def arranged(state: yk.SubnetState, seed: int) -> yk.SubnetState:
+    """The same subnet with its uids in another order, drawn by the seed: rows ascend as they did."""
+    of = np.random.default_rng(seed).permutation(state.last_update.size)
+    to = np.argsort(of)
+
+    def rows(stored: yk.SparseRows) -> yk.SparseRows:
+        before = stored.to_rows()
+        return yk.SparseRows.from_rows([sorted((int(to[j]), value) for j, value in before[i]) for i in of])
+
+    by_uid = ("total_stake", "last_update", "block_at_registration", "validator_permit", "previous_consensus")
+    return replace(
+        state,
+        weights=rows(state.weights),
+        bonds=rows(state.bonds),
+        owner_uid=None if state.owner_uid is None else int(to[state.owner_uid]),
+        commit_block=None if state.commit_block is None else state.commit_block[of],
+        **{name: getattr(state, name)[of] for name in by_uid},
+    )

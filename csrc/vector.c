@@ -189,6 +189,10 @@ static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, are
     const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
     const int clipped = e->penalty == 1;
     uint32_t *votes;
+    if (!yuma_vector_is_full(of->rows, 1, of->weights, of->bonds, e->liquid)) { /* few entries, whatever their columns are */
+        *full = 0;
+        return 1;
+    }
     TAKE_ZEROS(votes, of->n);
     TAKE(of->place, of->n);
     TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
@@ -214,13 +218,14 @@ static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, are
     }
     const uint32_t enough = fourths(e->enough);
     const uint16_t none = no_place(of->n);
-    of->columns = 0;
+    uint32_t columns = 0;
     for (uint32_t j = 0; j < of->n; j++) { /* without a branch, which could not be predicted */
-        const int here = votes[j] >= enough;
-        of->place[j] = here ? (uint16_t)of->columns : none;
-        of->column[of->columns] = (uint16_t)j;
-        of->columns += (uint32_t)here;
+        const uint32_t here = votes[j] >= enough;
+        of->place[j] = (uint16_t)(none ^ ((none ^ columns) & (0 - here)));
+        of->column[columns] = (uint16_t)j;
+        columns += here;
     }
+    of->columns = columns;
     for (uint32_t p = of->columns; p < slices_of(of->columns) * SLICE; p++) {
         of->column[p] = 0;
     }

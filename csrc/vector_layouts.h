@@ -23,13 +23,14 @@ typedef struct {
     uint64_t cutoff;
 } vector_dates;
 
-static inline int permitted(const yuma_state *state, uint32_t i) {
-    return state->validator_permit[i] || (int32_t)i == state->owner_uid;
+/* 0 or 1, without a branch, which could not be predicted. */
+static inline uint32_t permitted(const yuma_state *state, uint32_t i) {
+    return (uint32_t)(state->validator_permit[i] != 0) | (uint32_t)((int32_t)i == state->owner_uid);
 }
 
 /* The weights that count, before dates: none without a permit. */
 static inline uint32_t last_weight(const yuma_state *state, uint32_t i) {
-    return state->weights.indptr[permitted(state, i) ? i + 1 : i];
+    return state->weights.indptr[i + permitted(state, i)];
 }
 
 /* A row's weights to columns that registered later than this are out; *none where all are. */
