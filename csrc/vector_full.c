@@ -175,8 +175,9 @@ static void clear_row(uint16_t *values, uint32_t slices) {
 
 /* Room for a row. */
 typedef struct {
-    uint16_t *counted;         /* [n], by entry: the weights that dates do not take out */
+    uint16_t *counted;         /* [n], by entry: the weights, or marks, that dates do not take out */
     uint16_t *values, *marks;  /* [no_place(n) + 1], by place */
+    uint16_t *all;             /* [n], of liquid alpha: marks where they take out none, 2^16 - 1 */
 } row_memory;
 
 /* Section 4, of row r. */
@@ -201,10 +202,13 @@ static void load_weights(const layout *l, const vector_path *path, const vector_
     const vector_stored row = {uid, value, count, own};
     path->divide(l->slices, memory->values, &row, l->weights + depth * (size_t)SLICE, (size_t)l->pitch * SLICE);
     if (l->present != NULL) {
+        for (uint32_t k = 0; dated && k < count; k++) {
+            memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : UINT16_MAX;
+        }
         clear_row(memory->marks, l->slices);
-        for (uint32_t k = 0; k < count; k++) {
-            const int out = uid[k] == own || (dated && (none || d->registered[uid[k]] > limit));
-            memory->marks[l->place[uid[k]]] = out ? 0 : UINT16_MAX;
+        put_row(l, uid, dated ? memory->counted : memory->all, count, memory->marks);
+        if (own != UINT16_MAX) {
+            memory->marks[l->place[own]] = 0;
         }
         memcpy(l->present + depth * (size_t)l->row_pitch * SLICE, memory->marks, places * sizeof *memory->marks);
     }
@@ -236,8 +240,12 @@ static void prefetch_row(const yuma_stored_rows *rows, uint32_t i) {
 
 static int load(const layout *l, const vector_path *path, const vector_dates *d, arena rest) {
     arena *memory = &rest; /* given back */
-    row_memory row;
+    row_memory row = {0};
     TAKE(row.counted, l->of->n);
+    if (l->present != NULL) {
+        TAKE(row.all, l->of->n);
+        memset(row.all, UINT8_MAX, l->of->n * sizeof *row.all);
+    }
     arena_align(memory);
     TAKE(row.values, (uint64_t)no_place(l->of->n) + 1);
     TAKE(row.marks, (uint64_t)no_place(l->of->n) + 1);
