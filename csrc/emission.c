@@ -92,7 +92,8 @@ yuma_status yuma_emission(uint32_t n, const int64_t *incentive, const int64_t *d
     REQUIRE(incentive != NULL && dividends != NULL && stake != NULL && active_stake != NULL, YUMA_ERROR_NULL);
     REQUIRE(server_emission != NULL && validator_emission != NULL && total_emission != NULL, YUMA_ERROR_NULL);
     /* read alone */
-    const uid_shares by_uid = {n, NULL, (int64_t *)dividends}, fallback = {n, NULL, (int64_t *)(any_nonzero(n, active_stake) ? active_stake : stake)};
+    const uid_shares by_uid = {n, NULL, (int64_t *)dividends};
+    const uid_shares fallback = {n, NULL, (int64_t *)(any_nonzero(n, active_stake) ? active_stake : stake)};
     if (!yuma_emission_of(n, incentive, &by_uid, emission, server_emission, validator_emission, total_emission)) {
         yuma_emission_by_stake(n, &fallback, emission, server_emission, validator_emission, total_emission);
     }

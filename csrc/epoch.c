@@ -121,7 +121,8 @@ static yuma_status check_result(const yuma_result *r, const yuma_trace *t) {
     return YUMA_OK;
 }
 
-/* What stands between the stages, in the workspace, where n alone tells at which place: up to 80 n bytes; the matrices are taken when they are needed. */
+/* What stands between the stages, in the workspace, where n alone tells at which place: up to 80 n bytes; the matrices are taken when
+ * they are needed. */
 typedef struct {
     uint32_t n;
     const profile_rules *rules;
@@ -415,7 +416,10 @@ static yuma_status epoch_after(epoch_before *before, const yuma_state *given, co
 
     /* 4 to 7 */
     if (path != NULL) {
-        vector_shares shares = {&w.active_stake, latest_registration(loops, state, before), w.previous, w.consensus, w.rank, w.incentive, &w.validator_trust, &w.dividends};
+        vector_shares shares = {
+            &w.active_stake, latest_registration(loops, state, before), w.previous, w.consensus, w.rank, w.incentive,
+            &w.validator_trust, &w.dividends,
+        };
         TRY(yuma_vector_epoch(path, rules, state, h, &shares, result, REST(&w), &done));
     }
     if (!done) {

@@ -15,8 +15,8 @@ static inline uint32_t padded_keys(uint32_t count) {
 typedef struct {
     /* Section 3.1: active[i] = last_update[i] >= first. */
     void (*activity)(uint32_t n, const uint64_t *last_update, uint64_t first, uint8_t *active);
-    /* Section 3.5, of so many keys and, up to a multiple of KEYS, the lowest that there is: the largest number that k of them or more reach, 1 <= k <= count; or a smaller one that k of them
-     * reach and no more. *reach: how many do. */
+    /* Section 3.5, of so many keys and, up to a multiple of KEYS, the lowest that there is: the largest number that k of them or more
+     * reach, 1 <= k <= count; or a smaller one that k of them reach and no more. *reach: how many do. */
     int32_t (*reached_by)(uint32_t count, const int32_t *keys, uint32_t k, uint32_t *reach);
     /* Section 4: the largest of n numbers. */
     uint64_t (*latest)(uint32_t n, const uint64_t *registered);

@@ -56,7 +56,8 @@ typedef struct {
 /* Of an entry: a weight stands there, zeros included; the merge walk of the liquid EMA does not see it, or the bond. */
 enum { MARK_WEIGHT = 1, MARK_WEIGHT_UNSEEN = 2, MARK_BOND_UNSEEN = 4 };
 
-/* A sparse layout, of all columns by uid or of some by number. A row has a multiple of SLICE entries; after its last one they are 0, of the SLICE columns after the last. */
+/* A sparse layout, of all columns by uid or of some by number. A row has a multiple of SLICE entries; after its last one they are 0, of
+ * the SLICE columns after the last. */
 typedef struct {
     uint32_t rows;
     const uint32_t *begin; /* [rows + 1], multiples of SLICE */
