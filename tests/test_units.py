@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -272,6 +273,25 @@ def test_reprs_show_what_one_looks_for_first() -> None:
     assert "<td>0.001</td><td>100.0 %</td>" in little._repr_html_()
     assert "<td>0.000000001</td><td>&lt; 0.1 %</td>" in little._repr_html_()
     assert repr(yk.epoch(empty, yk.Hyperparameters()))
+
+
+def test_one_uid_prints_shares_amounts_and_how_many_bonds() -> None:
+    one = result(148)[0]
+    assert repr(one).startswith(f"UidResult(uid=0, emission={shown_alpha(one.emission)} alpha (server ")
+    assert f"dividends={100 * one.dividends / 65535:.1f} %" in repr(one)
+    assert repr(one).endswith(f"active=True, validator_permit=True, {len(one.bonds)} bonds)")
+    assert one.bonds
+    assert len(repr(one)) < 400
+
+
+def test_table_of_a_result_has_no_0_for_what_is_not() -> None:
+    got = result(148)
+    html = got._repr_html_()
+    assert f"<td>{shown_alpha(int(got.emission.max()))}</td>" in html
+    incentive = got.incentive.copy()
+    incentive[0] = 1
+    assert "&lt; 0.0001" in replace(got, incentive=incentive)._repr_html_()
+    assert "&lt; 0.0001" not in html
 
 
 @pytest.mark.parametrize(

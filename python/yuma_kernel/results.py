@@ -130,7 +130,13 @@ def _over(stored: AnyArray, one: int) -> AnyArray:
     return stored / one if stored.dtype == np.uint16 else np.array([value / one for value in stored.tolist()], np.float64)
 
 
-@dataclass(frozen=True)
+def _four_places(share: float) -> str:
+    """What would be 0.0000 but is not 0 is < 0.0001."""
+    text = f"{share:.4f}"
+    return "< 0.0001" if share and text == "0.0000" else text
+
+
+@dataclass(frozen=True, repr=False)
 class UidResult:
     """What one uid gets of an epoch: the outputs of `EpochResult` in Python's integers and booleans.
 
@@ -154,6 +160,19 @@ class UidResult:
     server_emission: int
     validator_emission: int
     emission: int
+
+    def __repr__(self) -> str:
+        amounts = [shown_alpha(x) for x in (self.emission, self.server_emission, self.validator_emission)]
+        shares = ("incentive", "dividends", "validator_trust", "consensus", "stake_weight")
+        parts = [
+            f"uid={self.uid}",
+            f"emission={amounts[0]} alpha (server {amounts[1]}, validator {amounts[2]})",
+            *(f"{name}={shown_share(getattr(self, name))}" for name in shares),
+            f"active={self.active}",
+            f"validator_permit={self.validator_permit}",
+            f"{len(self.bonds)} bonds",
+        ]
+        return f"UidResult({', '.join(parts)})"
 
     def as_floats(self) -> dict[str, Any]:
         """By name, proportions from 0 to 1 and emissions in alpha; bonds as {uid: proportion}."""
@@ -267,9 +286,9 @@ class EpochResult(_Outputs):
         weight = self.emission if self.emission.any() else self.incentive.astype(np.uint64) + self.dividends
         order = np.argsort(weight, kind="stable")[::-1]
         columns: dict[str, list[Any]] = {"uid": order.tolist()}
-        columns["emission, alpha"] = [f"{amount:,.3f}" for amount in floats["emission"][order].tolist()]
+        columns["emission, alpha"] = [shown_alpha(amount) for amount in self.emission[order].tolist()]
         for name in ("incentive", "dividends", "validator_trust", "consensus", "stake_weight"):
-            columns[name] = [f"{share:.4f}" for share in floats[name][order].tolist()]
+            columns[name] = [_four_places(share) for share in floats[name][order].tolist()]
         columns |= {"permit": self.validator_permit[order].tolist(), "active": self.active[order].tolist()}
         title = f"{len(self)} uids, {int(self.validator_permit.sum())} with a permit; {self._earned()}"
         return Table(columns, title=title).html(SHOWN)
