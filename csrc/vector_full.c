@@ -277,6 +277,9 @@ static vector_row row_of(const void *of, uint32_t r) {
     return (vector_row){l->slices, l->column, l->bonds + at * SLICE, l->kept + at};
 }
 
+/* Slices go through the stages in blocks of TOGETHER, whose weights, 64 bytes a row and slice, are in the second-level cache from the
+ * rounds of the median to the clip. Between the clip and the bonds stands the incentive, which is a part of all ranks: the bonds are
+ * a second pass, in which a slice is read once, and its averages stay near. */
 int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_epoch *given, const vector_dates *d,
                      const vector_shares *shares, yuma_result *result, arena rest) {
     layout full = {.of = of}, *l = &full;
