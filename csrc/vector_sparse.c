@@ -304,8 +304,8 @@ static void put_scored(const scored *of, const vector_rows *few, const vector_ro
         }
         for (uint32_t k = 0; none && k < few->count[r]; k++) {
             const uint32_t from = few->begin[r] + k, to = m->begin[r] + (entry[k] & UINT16_MAX);
-            const unsigned kept = few->kept[from / SLICE] >> from % SLICE & 1u;
-            VERIFY_CHECK(kept || !(m->kept[to / SLICE] >> to % SLICE & 1u));
+            const unsigned kept = (unsigned)few->kept[from / SLICE] >> from % SLICE & 1u;
+            VERIFY_CHECK(kept || !((unsigned)m->kept[to / SLICE] >> to % SLICE & 1u));
             m->kept[to / SLICE] = (uint16_t)(m->kept[to / SLICE] | kept << to % SLICE);
         }
     }
