@@ -115,6 +115,20 @@ class _RowsOut:
         self.value = np.empty(room, dtype)
 
     @classmethod
+    def side_by_side(cls, n: int, room: int, count: int) -> list[_RowsOut]:
+        """So many, in one block, which malloc keeps for the next call once it has seen one of that size. Each array by itself
+        would go back to the system, and come again as new pages, which cost more than what is written there."""
+        words = (room, n // 2 + 1, room // 4 + 1)  # of int64: values, indptr, uids
+        block = np.empty((count, sum(words)), np.int64)
+        rows = []
+        for words_of_one in block:
+            one = cls.__new__(cls)
+            one.value, indptr, uid = np.split(words_of_one, np.cumsum(words)[:-1])
+            one.indptr, one.uid = indptr.view(np.uint32)[: n + 1], uid.view(np.uint16)[:room]
+            rows.append(one)
+        return rows
+
+    @classmethod
     def copy(cls, rows: SparseRows) -> _RowsOut:
         """Rows for the kernel to change in place."""
         out = cls(rows.n, rows.uid.size)
@@ -375,7 +389,9 @@ class _Trace:
     def __init__(self, n: int, room: int | None) -> None:
         self._at = _Arguments()
         self.arrays: dict[str, I64Array] = {name: np.empty(n, np.int64) for name in TRACED_ARRAYS}
-        self._rows = {} if room is None else {name: _RowsOut(n, room) for name in TRACED_ROWS}
+        self._rows: dict[str, _RowsOut] = {}
+        if room is not None:
+            self._rows = dict(zip(TRACED_ROWS, _RowsOut.side_by_side(n, room, len(TRACED_ROWS)), strict=True))
         self.struct = self._at.struct("yuma_trace *", **self.arrays, **self._rows)
 
     def values(self) -> dict[str, I64Array | SparseRows]:

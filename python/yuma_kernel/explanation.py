@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
+from itertools import repeat
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
@@ -81,6 +83,11 @@ class Bond(NamedTuple):
     """What it brings: incentive of the uid times N."""
     next: int | None
     """As the chain stores it now, u16; None where it stores none."""
+
+
+# as `_make` of these, without a call of Python for each of some hundreds
+_weight: Final = partial(tuple.__new__, Weight)
+_bond: Final = partial(tuple.__new__, Bond)
 
 
 class Given(NamedTuple):
@@ -374,9 +381,23 @@ def _sums(values: AnyArray, group: AnyArray, n: int) -> list[int]:
 # and so is the product of two proportions.
 
 
-def _row(rows: SparseRows, i: int) -> list[tuple[int, int]]:
+def _parts(rows: SparseRows, i: int) -> tuple[list[int], list[int]]:
+    """The uids and the values of a row."""
     part = slice(int(rows.indptr[i]), int(rows.indptr[i + 1]))
-    return list(zip(rows.uid[part].tolist(), rows.value[part].tolist(), strict=True))
+    return rows.uid[part].tolist(), rows.value[part].tolist()
+
+
+def _row(rows: SparseRows, i: int) -> list[tuple[int, int]]:
+    return list(zip(*_parts(rows, i), strict=True))
+
+
+def _by_uid(rows: SparseRows, i: int) -> dict[int, int]:
+    return dict(zip(*_parts(rows, i), strict=True))
+
+
+def _at(values: Mapping[int, int], uids: list[int]) -> list[int]:
+    """What stands at each, 0 where nothing does."""
+    return list(map(values.get, uids, repeat(0)))
 
 
 def _column(rows: SparseRows, j: int) -> list[tuple[int, int]]:
@@ -490,14 +511,13 @@ class _Account:
 
     def validator(self, uid: int) -> Validator:
         consensus = self.traced["consensus"]
-        weights, clipped = dict(_row(self.rows["weights"], uid)), dict(_row(self.rows["clipped"], uid))
-        stored = _row(self.state.weights, uid)
-        uids = [j for j, _ in stored]
-        w, c = [weights.get(j, 0) for j in uids], [clipped.get(j, 0) for j in uids]
+        weights, clipped = _by_uid(self.rows["weights"], uid), _by_uid(self.rows["clipped"], uid)
+        uids, values = _parts(self.state.weights, uid)
+        w, c = _at(weights, uids), _at(clipped, uids)
         cuts = [x - y for x, y in zip(w, c, strict=True)]
-        out, values = [self.masked(uid, j) for j in uids], [v for _, v in stored]
+        out = [self.masked(uid, j) for j in uids]
         columns = (uids, values, out, w, [consensus[j] for j in uids], c, cuts)
-        entries = tuple(map(Weight._make, zip(*columns, strict=True)))
+        entries = tuple(map(_weight, zip(*columns, strict=True)))
         weight_sum, cut = sum(weights.values()), sum(cuts)
         bonds = self._bonds(uid)
         brought = sum(bond.dividend for bond in bonds)
@@ -635,19 +655,18 @@ class _Account:
 
     def _bonds(self, i: int) -> tuple[Bond, ...]:
         incentive, outdated = self.traced["incentive"], self._outdated(i).tolist()
-        stored, next_row = dict(_row(self.state.bonds, i)), dict(_row(self.result.bonds, i))
+        stored, next_row = _by_uid(self.state.bonds, i), _by_uid(self.result.bonds, i)
         old_row, new_row = self._old_row(i), self._new_row(i)
         old, new = dict(old_row), dict(new_row)
-        bonds, normalized = dict(_row(self.rows["ema_bonds"], i)), dict(_row(self.rows["normalized_bonds"], i))
+        bonds, normalized = _by_uid(self.rows["ema_bonds"], i), _by_uid(self.rows["normalized_bonds"], i)
         columns = sorted(stored.keys() | new.keys())
         alphas = self.alphas
         if alphas is None:
             weights, seen, measure = reference.merge_walk(new_row), reference.merge_walk(old_row), self._measure()
-            walked = ([weights.get(j, 0) for j in columns], [seen.get(j, 0) for j in columns])
-            own = self._liquid_alphas([measure[j] for j in columns], *walked)
+            own = self._liquid_alphas([measure[j] for j in columns], _at(weights, columns), _at(seen, columns))
         else:
             own = [alphas if isinstance(alphas, int) else alphas[j] for j in columns]
-        kept, shares = [bonds.get(j, 0) for j in columns], [normalized.get(j, 0) for j in columns]
+        kept, shares = _at(bonds, columns), _at(normalized, columns)
 
         def gone(j: int, bond: int) -> str | None:
             if j not in stored or (bond and not outdated[j]):
@@ -658,17 +677,17 @@ class _Account:
 
         fields = (
             columns,
-            [stored.get(j) for j in columns],
+            list(map(stored.get, columns)),
             list(map(gone, columns, kept)),
-            [old.get(j, 0) for j in columns],
-            [new.get(j, 0) for j in columns],
+            _at(old, columns),
+            _at(new, columns),
             own,
             kept,
             shares,
             [incentive[j] * share >> 32 for j, share in zip(columns, shares, strict=True)],
-            [next_row.get(j) for j in columns],
+            list(map(next_row.get, columns)),
         )
-        return tuple(map(Bond._make, zip(*fields, strict=True)))
+        return tuple(map(_bond, zip(*fields, strict=True)))
 
     def _before(self) -> list[int]:
         """By uid, dividends before they are normalized."""
