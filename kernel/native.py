@@ -116,8 +116,8 @@ class _RowsOut:
 
     @classmethod
     def side_by_side(cls, n: int, room: int, count: int) -> list[_RowsOut]:
-        """So many, in one block, which malloc keeps for the next call once it has seen one of that size. Each array by itself
-        would go back to the system, and come again as new pages, which cost more than what is written there."""
+        """So many, in one block, which malloc keeps for the next call once it has seen one of that size. Each array by
+        itself would go back to the system, and come again as new pages, which cost more than what is written there."""
         words = (room, n // 2 + 1, room // 4 + 1)  # of int64: values, indptr, uids
         block = np.empty((count, sum(words)), np.int64)
         rows = []
