@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -235,14 +235,7 @@ def test_results_as_a_frame() -> None:
 
 
 def test_without_pandas_a_frame_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def hidden(name: str, *arguments: Any, **more: Any) -> Any:
-        if name == "pandas":
-            raise ImportError("hidden")
-        return real(name, *arguments, **more)
-
-    monkeypatch.setattr(builtins, "__import__", hidden)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         result().to_frame()
 
@@ -292,6 +285,15 @@ def test_table_of_a_result_has_no_0_for_what_is_not() -> None:
     incentive[0] = 1
     assert "&lt; 0.0001" in replace(got, incentive=incentive)._repr_html_()
     assert "&lt; 0.0001" not in html
+
+
+def test_table_of_a_simulation_has_no_0_for_what_is_not() -> None:
+    got = yk.simulate(subnet(), yk.Hyperparameters(), epochs=2, emission=148)
+    assert f"<td>{shown_alpha(int(got.emission[-1].max()))}</td>" in got._repr_html_()
+    incentive = got.incentive.copy()
+    incentive[-1, int(np.argmax(got.emission[-1]))] = 1
+    assert "&lt; 0.0001" in replace(got, incentive=incentive)._repr_html_()
+    assert "&lt; 0.0001" not in got._repr_html_()
 
 
 @pytest.mark.parametrize(

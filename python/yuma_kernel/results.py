@@ -12,9 +12,10 @@ import numpy as np
 
 from yuma_kernel.arrays import U16_MAX, AnyArray, BoolArray, I64Array, U16Array, U64Array, freeze, integer
 from yuma_kernel.errors import InputError, shown
+from yuma_kernel.extras import extra
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.tables import SHOWN, Table
-from yuma_kernel.units import RAO, shown_alpha, shown_share
+from yuma_kernel.units import RAO, shown_alpha, shown_part, shown_share
 from yuma_kernel.values import _Held, _same, _unfrozen, _Value
 
 
@@ -130,10 +131,27 @@ def _over(stored: AnyArray, one: int) -> AnyArray:
     return stored / one if stored.dtype == np.uint16 else np.array([value / one for value in stored.tolist()], np.float64)
 
 
-def _four_places(share: float) -> str:
-    """What would be 0.0000 but is not 0 is < 0.0001."""
-    text = f"{share:.4f}"
-    return "< 0.0001" if share and text == "0.0000" else text
+def in_floats(units: object) -> bool:
+    """Whether a frame has what people read, "float", or the stored integers, "chain".
+
+    Raises:
+        InputError: other units.
+    """
+    if not isinstance(units, str) or units not in ("chain", "float"):
+        raise InputError("units", f"expected chain or float, got {shown(units)}")
+    return units == "float"
+
+
+def earned(emission: U64Array, incentive: U16Array, dividends: U16Array) -> str:
+    """How much one epoch divides, and who gets most of it; each by uid."""
+    amounts = emission.tolist()
+    total, most = sum(amounts), int(np.argmax(emission))
+    if total:
+        most_of_it = f"uid {most} earns most: {shown_alpha(amounts[most])} alpha, {shown_share(amounts[most], total)}"
+        return f"emission={shown_alpha(total)} alpha; {most_of_it}"
+    best, first = int(np.argmax(incentive)), int(np.argmax(dividends))
+    of_incentive = f"most incentive: uid {best}, {shown_share(int(incentive[best]))}"
+    return f"no emission; {of_incentive}; most dividends: uid {first}, {shown_share(int(dividends[first]))}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -270,15 +288,7 @@ class EpochResult(_Outputs):
         return f"EpochResult(n={len(self)}, validators={int(self.validator_permit.sum())}, {self._earned()}{traced})"
 
     def _earned(self) -> str:
-        """How much is divided, and who gets most of it."""
-        emission = self.emission.tolist()
-        total, most = sum(emission), int(np.argmax(self.emission))
-        if total:
-            most_of_it = f"uid {most} earns most: {shown_alpha(emission[most])} alpha, {shown_share(emission[most], total)}"
-            return f"emission={shown_alpha(total)} alpha; {most_of_it}"
-        best, first = int(np.argmax(self.incentive)), int(np.argmax(self.dividends))
-        incentive = f"most incentive: uid {best}, {shown_share(int(self.incentive[best]))}"
-        return f"no emission; {incentive}; most dividends: uid {first}, {shown_share(int(self.dividends[first]))}"
+        return earned(self.emission, self.incentive, self.dividends)
 
     def _repr_html_(self) -> str:
         """The uids that earn most."""
@@ -288,7 +298,7 @@ class EpochResult(_Outputs):
         columns: dict[str, list[Any]] = {"uid": order.tolist()}
         columns["emission, alpha"] = [shown_alpha(amount) for amount in self.emission[order].tolist()]
         for name in ("incentive", "dividends", "validator_trust", "consensus", "stake_weight"):
-            columns[name] = [_four_places(share) for share in floats[name][order].tolist()]
+            columns[name] = [shown_part(share) for share in floats[name][order].tolist()]
         columns |= {"permit": self.validator_permit[order].tolist(), "active": self.active[order].tolist()}
         title = f"{len(self)} uids, {int(self.validator_permit.sum())} with a permit; {self._earned()}"
         return Table(columns, title=title).html(SHOWN)
@@ -335,13 +345,8 @@ class EpochResult(_Outputs):
         Raises:
             InputError: other units. ImportError: pandas is not installed.
         """
-        if not isinstance(units, str) or units not in ("chain", "float"):
-            raise InputError("units", f"expected chain or float, got {shown(units)}")
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("a result becomes a frame by pandas, which is not installed: pip install pandas") from error
-        columns = self.as_floats() if units == "float" else {n: np.array(getattr(self, n)) for n in STACKED}
+        floats, pandas = in_floats(units), extra("pandas")
+        columns = self.as_floats() if floats else {n: np.array(getattr(self, n)) for n in STACKED}
         return pandas.DataFrame(columns, index=pandas.RangeIndex(len(self), name="uid"))
 
     def first_difference(self, expected: Mapping[str, AnyArray | SparseRows]) -> Difference | None:

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +31,13 @@ from yuma_kernel.arrays import (
 )
 from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InactiveWarning, InputError, shown
-from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult, _Outputs
+from yuma_kernel.results import OUTPUT_TABLE, STACKED, EpochResult, _Outputs, earned
 from yuma_kernel.rows import SparseRows, stored_rows
 from yuma_kernel.stacks import Stacked
 from yuma_kernel.stake import total_stake_array
 from yuma_kernel.tables import SHOWN, Table
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state
-from yuma_kernel.units import RAO
+from yuma_kernel.units import shown_alpha, shown_part
 
 MAX_EPOCHS: Final = 2**31 - 1
 Progress = Callable[[int, int], object]
@@ -75,8 +74,7 @@ class Simulation(Stacked, _Outputs):
 
     def _earned(self) -> str:
         """How much the last kept epoch divides, and who gets most of it: what a result of it says."""
-        row = SimpleNamespace(emission=self.emission[-1], incentive=self.incentive[-1], dividends=self.dividends[-1])
-        return EpochResult._earned(cast(EpochResult, row))
+        return earned(self.emission[-1], self.incentive[-1], self.dividends[-1])
 
     def _repr_html_(self) -> str:
         """The uids that earn most in the last kept epoch, beside what they earn in the first."""
@@ -86,11 +84,9 @@ class Simulation(Stacked, _Outputs):
         order = np.argsort(weight[-1], kind="stable")[::-1][:SHOWN]
         columns: dict[str, list[Any]] = {"uid": order.tolist()}
         for place, epoch in zip((0, -1), self.epochs[[0, -1]].tolist(), strict=True):
-            columns[f"emission in epoch {epoch}, alpha"] = [
-                f"{rao / RAO:,.3f}" for rao in self.emission[place, order].tolist()
-            ]
+            columns[f"emission in epoch {epoch}, alpha"] = list(map(shown_alpha, self.emission[place, order].tolist()))
         for name in ("incentive", "dividends", "validator_trust"):
-            columns[name] = [f"{stored / U16_MAX:.4f}" for stored in getattr(self, name)[-1, order].tolist()]
+            columns[name] = [shown_part(stored / U16_MAX) for stored in getattr(self, name)[-1, order].tolist()]
         columns["permit"] = self.validator_permit[-1, order].tolist()
         rest = self.state.n - len(order)
         title = (

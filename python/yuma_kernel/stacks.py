@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from yuma_kernel.arrays import AnyArray
-from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import extra
-from yuma_kernel.results import _ONE, _over
+from yuma_kernel.results import _ONE, _over, in_floats
 
 
 class Stacked:
@@ -47,10 +46,8 @@ class Stacked:
         Raises:
             InputError: other units. ImportError: pandas is not installed.
         """
-        if not isinstance(units, str) or units not in ("chain", "float"):
-            raise InputError("units", f"expected chain or float, got {shown(units)}")
-        pandas = extra("pandas")
-        stacks = self.as_floats() if units == "float" else self._stacks()
+        floats, pandas = in_floats(units), extra("pandas")
+        stacks = self.as_floats() if floats else self._stacks()
         name, rows, n = self._index()
         index = pandas.MultiIndex.from_product([rows, range(n)], names=[name, "uid"])
         beside = {name: np.repeat(column, n) for name, column in self._beside().items()}

@@ -95,3 +95,9 @@ def shown_share(part: int, whole: int = PROPORTION.one) -> str:
     """A proportion as percent: 32768 of 65535 is 50.0 %; what would be 0.0 but is not 0 is < 0.1 %."""
     text = f"{100 * part / whole:.1f} %" if whole else "0.0 %"
     return "< 0.1 %" if part and text == "0.0 %" else text
+
+
+def shown_part(share: float) -> str:
+    """A part of 1 to four places; what would be 0.0000 but is not 0 is < 0.0001."""
+    text = f"{share:.4f}"
+    return "< 0.0001" if share and text == "0.0000" else text
