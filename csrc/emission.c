@@ -24,7 +24,7 @@ uint64_t yuma_emission_share(int64_t x, uint64_t emission) {
 /* What a part of the total, as which a share is given, has of the emission. */
 typedef struct {
     int64_t total;
-    uint64_t emission, reciprocal; /* floor((2^64 - 1) / total) */
+    uint64_t emission, reciprocal; /* of the total */
     fixed_divisor by_total;
     int proportions; /* shares are below 2 * ONE */
 } paid;
@@ -56,7 +56,7 @@ int yuma_emission_of(uint32_t n, const int64_t *incentive, const uid_shares *div
     if (total == 0) {
         return 0;
     }
-    const paid p = {total, emission, UINT64_MAX / (uint64_t)total, fixed_divisor_of(total), all < 2 * YUMA_ONE};
+    const paid p = {total, emission, reciprocal_of(total), fixed_divisor_of(total), all < 2 * YUMA_ONE};
     no_emission(n, server_emission, validator_emission, total_emission);
     for (uint32_t i = 0; i < n; i++) {
         if (i % SOME == 0 && n - i >= SOME && some_are_zero(incentive + i)) {

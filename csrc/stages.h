@@ -77,9 +77,14 @@ static inline int any_nonzero(uint32_t n, const int64_t *values) {
     return 0;
 }
 
+/* Of fixed_share_of; of 0, of which there are no parts, 0. */
+static inline uint64_t reciprocal_of(int64_t sum) {
+    return sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+}
+
 /* Each divided by `sum`, which is theirs. */
 static inline void divide_shares(uid_shares *of, int64_t sum) {
-    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+    const uint64_t reciprocal = reciprocal_of(sum);
     for (uint32_t k = 0; k < of->count; k++) {
         of->share[k] = fixed_share_of(of->share[k], sum, reciprocal);
     }
@@ -88,7 +93,7 @@ static inline void divide_shares(uid_shares *of, int64_t sum) {
 /* Each divided by `sum`, which is that of all of them; `all` is all of them or'ed. None is negative. Most are 0. */
 static inline void divide_by(uint32_t n, int64_t sum, int64_t all, int64_t *values) {
     if (all < 2 * YUMA_ONE) { /* proportions */
-        const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+        const uint64_t reciprocal = reciprocal_of(sum);
         for (uint32_t i = 0; i < n; i++) {
             if (values[i] != 0) {
                 values[i] = fixed_share_of(values[i], sum, reciprocal);

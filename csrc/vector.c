@@ -73,7 +73,7 @@ static int stakes(const vector_subnet *l, vector_epoch *e, const uid_shares *act
     for (uint32_t k = 0; k < active_stake->count; k++) {
         sum += active_stake->share[k];
     }
-    const uint64_t reciprocal = sum == 0 ? 0 : UINT64_MAX / (uint64_t)sum;
+    const uint64_t reciprocal = reciprocal_of(sum);
     for (uint32_t k = 0, r = 0; k < active_stake->count; k++) {
         const int64_t active = active_stake->share[k], share = fixed_share_of(active, sum, reciprocal);
         total += share;
@@ -182,25 +182,17 @@ static void vote(const uint16_t *uid, uint32_t count, uint32_t stake, uint32_t *
     }
 }
 
-/* The columns of a full layout, in of->column, and where they stand. A column has to be there where somebody has a bond, and where a
- * bond may be bought: with a full penalty, which buys none where the consensus is 0, where the stake of who has a weight is enough
- * for another. Dates are not looked at: they leave a column fewer weights. */
-static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
+/* The columns of a full layout, and where they stand; 0 where the layout is not full with them. votes: room for n. A column has to be
+ * there where somebody has a bond, and where a bond may be bought: with a full penalty, which buys none where the consensus is 0, where
+ * the stake of who has a weight is enough for another. Dates are not looked at: they leave a column fewer weights. */
+static int find_columns(vector_subnet *of, const vector_epoch *e, uint32_t *votes) {
     const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
     const int clipped = e->penalty == 1;
-    uint32_t *votes;
-    if (!yuma_vector_is_full(of->rows, 1, of->weights, of->bonds, e->liquid)) { /* few entries, whatever their columns are */
-        *full = 0;
-        return 1;
-    }
-    TAKE_ZEROS(votes, of->n);
-    TAKE(of->place, of->n);
-    TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
+    memset(votes, 0, of->n * sizeof *votes);
     /* a few rows of a scattered subnet have more columns than there may be */
     const uint32_t counted = bonds->indptr[of->row[of->rows < COUNTED ? of->rows - 1 : COUNTED - 1] + 1];
     if (!yuma_vector_is_full(of->rows, mark_fresh(bonds->uid, counted, votes), of->weights, of->bonds, e->liquid)) {
-        *full = 0;
-        return 1;
+        return 0;
     }
     mark(bonds->uid + counted, (uint32_t)of->bonds - counted, votes);
     for (uint32_t r = 0, s = 0; r < of->rows; r++) {
@@ -226,24 +218,14 @@ static int find_columns(vector_subnet *of, const vector_epoch *e, int *full, are
         columns += here;
     }
     of->columns = columns;
-    for (uint32_t p = of->columns; p < slices_of(of->columns) * SLICE; p++) {
-        of->column[p] = 0;
-    }
-    *full = yuma_vector_is_full(of->rows, of->columns, of->weights, of->bonds, e->liquid);
-    return 1;
+    return yuma_vector_is_full(of->rows, columns, of->weights, of->bonds, e->liquid);
 }
 
-static int every_column(vector_subnet *of, arena *memory) {
+static void every_column(vector_subnet *of) {
     of->columns = of->n;
-    TAKE(of->place, of->n);
-    TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
     for (uint32_t j = 0; j < of->n; j++) {
         of->place[j] = of->column[j] = (uint16_t)j;
     }
-    for (uint32_t p = of->n; p < slices_of(of->n) * SLICE; p++) {
-        of->column[p] = 0;
-    }
-    return 1;
 }
 
 static int all_ascending(const vector_subnet *of) {
@@ -280,13 +262,21 @@ static int find_rows(vector_subnet *of, arena *memory) {
 
 /* The layout, and the columns of a full one. */
 static int choose(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
+    *full = yuma_vector_is_full(of->rows, 1, of->weights, of->bonds, e->liquid);
+    if (!*full) { /* too few entries, whatever their columns are */
+        return 1;
+    }
+    uint32_t *votes;
+    TAKE(votes, of->n);
+    TAKE(of->place, of->n);
+    TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
     if (8 * of->weights >= 7 * (uint64_t)of->rows * of->n && yuma_vector_is_full(of->rows, of->n, of->weights, 0, e->liquid)) {
-        *full = 1; /* no need to look for columns without */
-        if (!every_column(of, memory)) {
-            return 0;
-        }
-    } else if (!find_columns(of, e, full, memory)) {
-        return 0;
+        every_column(of); /* no need to look for those without */
+    } else {
+        *full = find_columns(of, e, votes);
+    }
+    for (uint32_t p = of->columns; p < slices_of(of->columns) * SLICE; p++) {
+        of->column[p] = 0;
     }
     *full = *full && !(e->liquid && !all_ascending(of));
     return 1;
@@ -322,8 +312,7 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     e.beta = (double)beta / 4294967296.0;
     e.alpha = (double)alpha / 4294967296.0;
     e.rest = (double)(YUMA_ONE - alpha) / 4294967296.0;
-    vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL,
-                      shares->latest,
+    vector_dates d = {state->block_at_registration, h->commit_reveal ? state->commit_block : NULL, shares->latest,
                       yuma_bonds_cutoff(state->current_block, h->tempo, state->last_mechanism_step_block, state->last_yuma_step_block)};
     shares->validator_trust->count = shares->dividends->count = of.rows;
     memcpy(shares->dividends->uid, of.row, of.rows * sizeof *of.row);

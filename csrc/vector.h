@@ -79,9 +79,9 @@ typedef struct {
     uint32_t rows;
     /* section 5, of the second normalization */
     uint32_t validators;         /* with a stake, whether or not they have a row here */
-    const uint16_t *scorer;      /* [scorers]: the rows of those that have; of a full layout the first */
+    const uint16_t *scorer;      /* [scorers]: the rows of those that have; in a full layout their slots are the first */
     uint32_t scorers;
-    const uint32_t *scorer_stake; /* [scorers], theirs; of a lone one any number above 0 */
+    const uint32_t *scorer_stake; /* [scorers], theirs, in the order of the slots in a full layout; of a lone one any above 0 */
     uint32_t heavy;              /* of a full layout: each median is between scores of the first so many, which may be all */
     uint32_t absent;             /* the stake of validators without a row here */
     uint32_t total;              /* of all validators, modulo 2^32 */
@@ -199,8 +199,8 @@ typedef struct {
  * any. */
 uint64_t yuma_vector_enough(int64_t total, int64_t kappa, uint32_t validators);
 
-/* Whether a subnet stands in a full layout, by its counts: of the uids that have weights that count or bonds, of the columns where
- * somebody has one or the other, and of those entries. A slot of a full layout costs three eighths of an entry of a sparse one or
+/* Whether a subnet stands in a full layout, by its counts: of the uids that have weights that count or bonds, of the columns that the
+ * layout would have, and of those entries. A slot of a full layout costs three eighths of an entry of a sparse one or
  * somewhat more, five eighths where the liquid EMA looks for its alpha. */
 int yuma_vector_is_full(uint32_t rows, uint32_t columns, uint64_t weights, uint64_t bonds, int liquid);
 

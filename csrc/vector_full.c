@@ -51,7 +51,7 @@ static int order_scorers(vector_epoch *e, uint16_t *first, arena rest) {
     return 1;
 }
 
-/* The slots of the rows, scorers first; e's tables by row are in this order then. */
+/* The slots of the rows, scorers first; e's stakes are in this order then, and its scorers are the first slots. */
 static int order_rows(layout *l, vector_epoch *e, arena *memory) {
     uint16_t *scorer;
     uint32_t *scorer_stake;
@@ -75,10 +75,6 @@ static int order_rows(layout *l, vector_epoch *e, arena *memory) {
     for (uint32_t r = 0; r < l->rows; r++) {
         stake[l->depth[r]] = e->stake[r];
     }
-    for (uint32_t d = 0; d < e->scorers; d++) {
-        scorer[d] = (uint16_t)d;
-    }
-    e->scorer = scorer;
     e->scorer_stake = scorer_stake;
     e->stake = stake;
     return 1;
@@ -175,7 +171,7 @@ static void clear_row(uint16_t *values, uint32_t slices) {
 
 /* Room for a row. */
 typedef struct {
-    uint16_t *counted;         /* [n], by entry: the weights, or marks, that dates do not take out */
+    uint16_t *counted;         /* [n], by entry: 2^16 - 1 where dates do not take out a weight, then the weight; else 0 */
     uint16_t *values, *marks;  /* [no_place(n) + 1], by place */
     uint16_t *all;             /* [n], of liquid alpha: marks where they take out none, 2^16 - 1 */
 } row_memory;
@@ -191,27 +187,27 @@ static void load_weights(const layout *l, const vector_path *path, const vector_
     const uint64_t limit = limit_of(d, state->last_update[i], i, &none);
     const int dated = none || limit < d->latest;
     for (uint32_t k = 0; dated && k < count; k++) {
-        memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : value[k];
+        memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : UINT16_MAX;
+    }
+    if (l->present != NULL) {
+        clear_row(memory->marks, l->slices);
+        put_row(l, uid, dated ? memory->counted : memory->all, count, memory->marks);
+        if (own != UINT16_MAX) {
+            memory->marks[l->place[own]] = 0; /* also what was there of another row */
+        }
+        memcpy(l->present + depth * (size_t)l->row_pitch * SLICE, memory->marks, places * sizeof *memory->marks);
+    }
+    for (uint32_t k = 0; dated && k < count; k++) {
+        memory->counted[k] = (uint16_t)(memory->counted[k] & value[k]);
     }
     value = dated ? memory->counted : value;
     clear_row(memory->values, l->slices);
     put_row(l, uid, value, count, memory->values);
     if (own != UINT16_MAX) {
-        memory->values[l->place[own]] = 0; /* also what was there of another row */
+        memory->values[l->place[own]] = 0;
     }
     const vector_stored row = {uid, value, count, own};
     path->divide(l->slices, memory->values, &row, l->weights + depth * (size_t)SLICE, (size_t)l->pitch * SLICE);
-    if (l->present != NULL) {
-        for (uint32_t k = 0; dated && k < count; k++) {
-            memory->counted[k] = none || d->registered[uid[k]] > limit ? 0 : UINT16_MAX;
-        }
-        clear_row(memory->marks, l->slices);
-        put_row(l, uid, dated ? memory->counted : memory->all, count, memory->marks);
-        if (own != UINT16_MAX) {
-            memory->marks[l->place[own]] = 0;
-        }
-        memcpy(l->present + depth * (size_t)l->row_pitch * SLICE, memory->marks, places * sizeof *memory->marks);
-    }
 }
 
 static void load_bonds(const layout *l, uint32_t r) {
@@ -349,7 +345,7 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
         ranks += (int64_t)rank[p];
     }
     VERIFY_CHECK(is_proportion(ranks));
-    const uint64_t reciprocal = ranks == 0 ? 0 : UINT64_MAX / (uint64_t)ranks;
+    const uint64_t reciprocal = reciprocal_of(ranks);
     for (uint32_t p = 0; p < l->columns; p++) {
         const int64_t share = ranks == 0 ? 0 : fixed_share_of((int64_t)rank[p], ranks, reciprocal);
         shares->incentive[l->column[p]] = share;

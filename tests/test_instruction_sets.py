@@ -118,6 +118,17 @@ def subnets(count: int) -> Iterator[tuple[yk.SubnetState, yk.Hyperparameters]]:
         )
 
 
+def _as_the_reference(name: str, state: yk.SubnetState, h: yk.Hyperparameters) -> yk.EpochResult:
+    """What the instruction set computes, itself, which is what the reference does."""
+    with using(name):
+        got = yk.epoch(state, h, emission=10**12)
+    expected = yk.epoch(state, h, emission=10**12, backend="reference")
+    difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
+    assert difference is None, f"kappa {h.kappa}: {difference}"
+    assert computes(name, state, h)
+    return got
+
+
 def agrees(name: str, state: yk.SubnetState, hyperparameters: yk.Hyperparameters, seed: int) -> bool:
     """That an instruction set gives what the portable path does; whether the subnet is not idle."""
     with using("c/portable"):
@@ -204,12 +215,7 @@ def test_zeros_of_a_column(name: str, kappa: int) -> None:
         previous_consensus=np.zeros(200, np.int64),
     )
     h = yk.Hyperparameters(kappa=kappa)
-    with using(name):
-        got = yk.epoch(state, h)
-    expected = yk.epoch(state, h, backend="reference")
-    difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
-    assert difference is None, f"{kappa}: {difference}"
-    assert computes(name, state, h)
+    _as_the_reference(name, state, h)
 
 
 FEW = 15
@@ -273,12 +279,7 @@ def test_few_columns(name: str, rules: str, penalty: int) -> None:
             liquid_alpha_consensus_mode="current" if rules == "liquid" else "previous",
             max_allowed_validators=FEW + 1,
         )
-        with using(name):
-            got = yk.epoch(state, h, emission=10**12)
-        expected = yk.epoch(state, h, emission=10**12, backend="reference")
-        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
-        assert difference is None, f"{kappa}: {difference}"
-        assert computes(name, state, h)
+        got = _as_the_reference(name, state, h)
         numbers.add(int((got.consensus > 0).sum()))
     assert {0, 1} <= numbers
     assert max(numbers) > 100
@@ -331,12 +332,7 @@ def test_columns_of_a_full_layout(name: str, rules: str, penalty: int, bonds: st
             liquid_alpha=rules in ("liquid", "before"),
             liquid_alpha_consensus_mode="previous" if rules == "before" else "current",
         )
-        with using(name):
-            got = yk.epoch(state, h, emission=10**12)
-        expected = yk.epoch(state, h, emission=10**12, backend="reference")
-        difference = got.first_difference({output: getattr(expected, output) for output in yk.OUTPUTS})
-        assert difference is None, f"{kappa}: {difference}"
-        assert computes(name, state, h)
+        got = _as_the_reference(name, state, h)
         numbers.add(int((got.consensus > 0).sum()))
     assert 0 in numbers
     assert max(numbers) > 70
