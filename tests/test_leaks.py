@@ -61,8 +61,8 @@ call = {
     "epoch in a new thread": in_a_thread,
 }[kind]
 
-# CPython finds methods by a table of 4096 places, each of which keeps the name that was looked up last, by its address: NumPy
-# makes the names "accumulate" and "__dlpack__" anew with each call, and the table would fill with hundreds of them.
+# CPython finds methods by a table of 4096 places, by the address of the name, and each place keeps the name that was looked
+# up last: NumPy makes "accumulate" and "__dlpack__" anew with each call, and the table would fill with hundreds of them.
 forget_methods = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
 def measured():
