@@ -28,6 +28,37 @@ def declarations() -> str:
     return marked[1].replace("YUMA_API ", "").replace("YUMA_USED ", "")
 
 
+# An epoch as Python calls it, whose arrays by uid are written where they stay. Of each, `at` holds the byte of `memory` at
+# which it begins, as if that were a pointer; of the bonds it holds the pointers. `memory` is aligned for uint64_t: that of a
+# bytes object which nobody else has yet. The answer is the number of bonds, or below 0 that of a status.
+CALL = """
+#include "yuma.h"
+
+#define WITHIN(array) (void *)((char *)memory + (uintptr_t)at->array)
+
+static int64_t yuma_call(const yuma_state *state, const yuma_hyperparameters *hyperparameters, uint64_t emission,
+                         const yuma_result *at, void *memory, yuma_trace *trace, uint32_t isa, void *workspace,
+                         size_t workspace_size) {
+    yuma_result result = {
+        .active = WITHIN(active),
+        .validator_permit = WITHIN(validator_permit),
+        .stake_weight = WITHIN(stake_weight),
+        .consensus = WITHIN(consensus),
+        .incentive = WITHIN(incentive),
+        .dividends = WITHIN(dividends),
+        .validator_trust = WITHIN(validator_trust),
+        .server_emission = WITHIN(server_emission),
+        .validator_emission = WITHIN(validator_emission),
+        .emission = WITHIN(emission),
+        .bonds_indptr = WITHIN(bonds_indptr),
+        .bonds_uid = at->bonds_uid,
+        .bonds_value = at->bonds_value,
+    };
+    yuma_status status = yuma_epoch(state, hyperparameters, emission, &result, trace, isa, workspace, workspace_size);
+    return status == YUMA_OK ? (int64_t)result.bonds_indptr[state->n] : -(int64_t)status;
+}
+"""
+
 # What the kernel needs whatever CFLAGS and YUMA_KERNEL_CFLAGS say: it stands after them. The kernel computes in doubles,
 # rounded downward: no fusing of operations, no folding as if to nearest, nothing of -ffast-math. csrc/assumptions.h refuses
 # what is left of that.
@@ -53,9 +84,10 @@ extra = shlex.split(os.environ.get("YUMA_KERNEL_CFLAGS", ""))
 
 ffibuilder = FFI()
 ffibuilder.cdef(declarations())
+ffibuilder.cdef(re.sub(r".*static (int64_t yuma_call\(.*?\)) {.*", r"\1;", CALL, flags=re.DOTALL))
 ffibuilder.set_source(
     "yuma_kernel.kernel._yuma",
-    '#include "yuma.h"',
+    CALL,
     # setuptools wants paths relative to setup.py, and in one order, so that builds are reproducible
     sources=sorted(str(path.relative_to(ROOT)) for path in CSRC.glob("*.c")),
     depends=sorted(str(path.relative_to(ROOT)) for path in CSRC.glob("*.h")),

@@ -2,7 +2,7 @@
 
 It lies on a desk. A call takes the desk of its thread away for as long as it lasts: another call of the same thread, from a
 signal handler or a finalizer that comes in between, finds none and has one of its own. No lock is held anywhere, so that
-nothing waits for what was interrupted; each step is one operation of a dict.
+nothing waits for what was interrupted; each step is one operation of a list.
 """
 
 from __future__ import annotations
@@ -55,44 +55,44 @@ class Desk:
         return self.workspace
 
 
-class _Place(dict[str, Desk]):
+class Place(list[Desk]):
     """Where the desk of a thread stands while no call has it. Another thread may clear it at any time."""
 
     __slots__ = ("__weakref__",)
 
 
-_of_thread = threading.local()
-_places: Final[dict[int, weakref.ref[_Place]]] = {}
+of_thread: Final = threading.local()
+_places: Final[dict[int, weakref.ref[Place]]] = {}
 
 
-def _place() -> _Place:
-    try:
-        place: _Place = _of_thread.place
-    except AttributeError:
-        place = _of_thread.place = _Place()
-        key = id(place)
-        _places[key] = weakref.ref(place, lambda _, forget=_places.pop: forget(key, None))  # type: ignore[misc]
+def new_place() -> Place:
+    """Of this thread, which has none yet; from then on it is `of_thread.place`."""
+    place = of_thread.place = Place()
+    key = id(place)
+    _places[key] = weakref.ref(place, lambda _, forget=_places.pop: forget(key, None))  # type: ignore[misc]
     return place
 
 
 def take() -> Desk:
     """The desk of this thread, which then has none, or a new one."""
     try:
-        return _of_thread.place.pop("desk")  # type: ignore[no-any-return]
-    except (AttributeError, KeyError):
+        return of_thread.place.pop()  # type: ignore[no-any-return]
+    except (AttributeError, IndexError):
         return Desk()
 
 
 def put(desk: Desk) -> None:
-    """Back after use; in place of that of a call which came in between."""
+    """Back after use, unless that of a call which came in between stands there."""
     if desk.size > WORKSPACE_BYTES:
         desk.workspace, desk.size = None, 0
     if desk.outputs is not None and desk.outputs.size > OUTPUTS_BYTES:
         desk.outputs = None
     try:
-        _of_thread.place["desk"] = desk
+        place = of_thread.place
     except AttributeError:
-        _place()["desk"] = desk
+        place = new_place()
+    if not place:
+        place.append(desk)
 
 
 def put_batch(desk: Desk) -> None:

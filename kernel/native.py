@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from yuma_kernel.errors import InputError
 from yuma_kernel.kernel import kept, selfcheck
 from yuma_kernel.kernel._yuma import ffi, lib
 from yuma_kernel.profiles import MODES, Mode
-from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult, Layout
+from yuma_kernel.results import OUTPUT_TABLE, TRACED_ARRAYS, TRACED_ROWS, EpochResult, Layout, hold_unread, new
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Dates, Plan, Simulation
 from yuma_kernel.types import Hyperparameters, SubnetState
@@ -216,7 +217,8 @@ _BYTES_A_UID: Final = sum(dtype.itemsize for _, dtype in _ARRAYS)
 
 class _Outputs:
     """Where the kernel writes the results of one epoch of n uids, and of `room` bonds at most. What goes to the caller is
-    copied out of it, into a bytes object that nobody can write.
+    copied out of it, into bytes objects that nobody can write. `yuma_call` writes the arrays there itself, so that only the
+    bonds are copied: nobody can count them before.
 
     The arrays stand one after the other; then the bonds.
     """
@@ -230,19 +232,26 @@ class _Outputs:
             self.layout[name] = (dtype, n + rows, at)
             begins["bonds_indptr" if rows else name] = at
             at += (n + rows) * dtype.itemsize
-        self.fixed = at + at % 2
-        self.size = self.fixed + 4 * max(1, room)
-        self.memory = memory = kept.allocate(self.size)
-        begins |= {"bonds_uid": self.fixed, "bonds_value": self.fixed + 2 * max(1, room)}
-        pointers = {name: ffi.cast(_MEMBERS[name], memory + begin) for name, begin in begins.items()}
-        self.result = ffi.new("yuma_result *", pointers)
-        self.ends = self.result.bonds_indptr
+        self.bytes, self.bonds = at, at + at % 2
+        self.size = self.bonds + 4 * max(1, room)
+        memory = kept.allocate(self.size)
+        bonds = {"bonds_uid": memory + self.bonds, "bonds_value": memory + self.bonds + 2 * max(1, room)}
+        self.result = _result({name: memory + begin for name, begin in begins.items()} | bonds)
+        self.at = _result(begins | bonds)  # for yuma_call
         # slices of these are bytes: a copy each
-        self.upto_uids, self.values = ffi.buffer(self.memory), ffi.buffer(self.result.bonds_value, 2 * room)
+        self.memory = ffi.buffer(memory)
+        self.uids, self.values = (ffi.buffer(begin, 2 * room) for begin in bonds.values())
 
-    def copied(self, trace: Mapping[str, I64Array | SparseRows] | None) -> EpochResult:
-        size = 2 * self.ends[self.n]
-        return EpochResult._unread(self.layout, self.upto_uids[: self.fixed + size], self.values[:size], trace)
+    def copied(self) -> EpochResult:
+        size = 2 * self.result.bonds_indptr[self.n]
+        data = self.memory[: self.bonds + size]
+        result = new(EpochResult)
+        hold_unread(result, (self.layout, data, data, self.values[:size]))
+        return result
+
+
+def _result(members: Mapping[str, Any]) -> Any:
+    return ffi.new("yuma_result *", {name: ffi.cast(_MEMBERS[name], begin) for name, begin in members.items()})
 
 
 _STATE: Final = tuple(name for name, _ in ffi.typeof("yuma_state").fields)
@@ -270,6 +279,8 @@ class _Given:
         self.n, self.room = state.n, state.weights.uid.size + state.bonds.uid.size
         self.workspace = lib.yuma_workspace(state.n, state.weights.uid.size, state.bonds.uid.size)
         self.size = _BYTES_A_UID * self.n + 4 * self.room  # of its results, nearly
+        # that a desk keeps what this needs is sure; of others `kept.put` knows
+        self.keeps = self.workspace <= kept.WORKSPACE_BYTES and self.size + 16 <= kept.OUTPUTS_BYTES
 
 
 def _given(state: SubnetState) -> _Given:
@@ -298,35 +309,69 @@ def _hyperparameters(hyperparameters: Hyperparameters) -> Any:
         return struct
 
 
+_NULL: Final = ffi.NULL
+_ZERO: Final = bytes(1)
+_call: Final = lib.yuma_call
+"""Looked up once: each look costs a three-hundredth of a small epoch."""
+
+
 def epoch(state: SubnetState, hyperparameters: Hyperparameters, emission: int, trace: bool) -> EpochResult:
     """Sections 3 to 8, in C. Arguments and result as in `yuma_kernel.epoch`."""
-    given = _given(state)
-    return _epoch(given, hyperparameters, emission, selected_mask(), _Trace(given.n, given.room) if trace else None)
+    # what nearly every call finds is seen here and in _epoch, without a further call of Python
+    try:
+        given: _Given = state._native
+    except AttributeError:
+        given = _given(state)
+    isa = _selected
+    if isa not in selfcheck.sound:
+        isa = selected_mask()
+    return _epoch(given, hyperparameters, emission, isa, _Trace(given.n, given.room) if trace else None)
 
 
 def _epoch(
     given: _Given, hyperparameters: Hyperparameters, emission: int, isa: int, traced: _Trace | None = None
 ) -> EpochResult:
-    desk = kept.take()
+    try:
+        rules = hyperparameters._native
+    except AttributeError:
+        rules = _hyperparameters(hyperparameters)
+    try:
+        place = kept.of_thread.place
+    except AttributeError:
+        place = kept.new_place()
+    try:
+        desk = place.pop()
+    except IndexError:
+        desk = kept.Desk()
     try:
         outputs: _Outputs | None = desk.outputs
         if outputs is None or outputs.n != given.n or outputs.room < given.room:
             outputs = desk.outputs = _Outputs(given.n, given.room)
-        status = lib.yuma_epoch(
+        data = _ZERO * outputs.bytes  # a new object: C writes it while nobody else has it, and from then on nobody can
+        bonds = _call(
             given.struct,
-            _hyperparameters(hyperparameters),
+            rules,
             emission,
-            outputs.result,
-            ffi.NULL if traced is None else traced.struct,
+            outputs.at,
+            data,
+            _NULL if traced is None else traced.struct,
             isa,
             desk.workspace if desk.size >= given.workspace else desk.spread(given.workspace),
             desk.size,
         )
-        if status:  # YUMA_OK is 0
-            _check(status)
-        return outputs.copied(None if traced is None else traced.values())
+        if bonds < 0:
+            _check(-bonds)
+        size = 2 * bonds
+        result = new(EpochResult)
+        hold_unread(result, (outputs.layout, data, outputs.uids[:size], outputs.values[:size]))
     finally:
-        kept.put(desk)
+        if given.keeps and not place:
+            place.append(desk)
+        else:
+            kept.put(desk)
+    if traced is not None:
+        result._set(trace=MappingProxyType(traced.values()))
+    return result
 
 
 def epochs(calls: Sequence[tuple[SubnetState, Hyperparameters, int]]) -> list[EpochResult]:
@@ -364,7 +409,7 @@ def _batch(given: list[_Given], calls: Sequence[tuple[SubnetState, Hyperparamete
         done = ffi.new("uint32_t *")
         # every state names its own bonds, so that all that is asked of the room is to be that of the largest
         _check(lib.yuma_simulate(count, states, rules, amounts, results, room, isa, workspace, desk.size, done))
-        return [outputs.copied(None) for outputs in batch[:count]]
+        return [outputs.copied() for outputs in batch[:count]]
     finally:
         kept.put_batch(desk)
 

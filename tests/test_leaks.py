@@ -171,6 +171,19 @@ def test_memory_that_threads_keep_has_an_end_and_comes_back(n: int) -> None:
     assert released < before * 1.1
 
 
+def test_a_thread_keeps_one_desk() -> None:
+    """That of a call which came in between another one, which had taken the desk away."""
+    held = kept.take()
+    try:
+        inner, outer = kept.Desk(), kept.Desk()
+        kept.put(inner)
+        kept.put(outer)
+        assert kept.take() is inner
+        assert kept.take() is not outer
+    finally:
+        kept.put(held)
+
+
 def test_what_a_thread_keeps_ends_at_its_cap() -> None:
     """Each of the three parts: all of it is kept, and of a byte more nothing."""
     held = kept.take()  # this thread's own, to be put back

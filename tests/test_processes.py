@@ -171,10 +171,16 @@ def test_two_threads_that_meet_at_the_first_use(monkeypatch: pytest.MonkeyPatch)
                 used.append(all(view() is not None for view in views))
             return getattr(lib, name)
 
+    def called(*arguments: Any) -> Any:
+        return Replaced().yuma_epoch and kernel(*arguments)
+
+    kernel = native._call
+    monkeypatch.setattr(native, "_call", called)
     for module in (native, consecutive, side_by_side):
         monkeypatch.setattr(module, "lib", Replaced())
     weights = np.ones((2, 1, state.n), np.uint16)
     calls: list[tuple[bool, Callable[[yk.Hyperparameters], object]]] = [
+        (True, lambda h: yk.epoch(state, h, backend="c")),
         (True, lambda h: yk.epoch_many([state], h, threads=1, backend="c")),
         (False, lambda h: yk.simulate(state, h, epochs=2, backend="c")),
         (False, lambda h: yk.simulate(state, [h] * 2, epochs=2, backend="c")),

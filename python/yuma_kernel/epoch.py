@@ -117,6 +117,7 @@ def load_backend(name: str | None = None) -> Backend:
     Raises:
         InputError: there is no backend of that name. BackendUnavailable: there is, but not on this machine.
     """
+    global _default
     if name is None:
         name = DEFAULT_BACKEND
     elif not isinstance(name, str) or name not in BACKENDS:
@@ -129,10 +130,13 @@ def load_backend(name: str | None = None) -> Backend:
             raise
         except ImportError as error:
             raise BackendUnavailable(f"the backend {name!r} is not installed here: {error}") from error
+        if name == DEFAULT_BACKEND:
+            _default = loaded
     return loaded
 
 
 _loaded: dict[str, Backend] = {}
+_default: Backend | None = None
 
 
 def loaded_backend(name: str) -> Backend | None:
@@ -181,11 +185,13 @@ def epoch(
         UnsupportedProfile: a profile that the backend does not compute. BackendUnavailable: it cannot be loaded here.
     """
     # what nearly every call passes is seen here: of a small subnet each further call of Python is half a hundredth
-    if not isinstance(state, SubnetState) or not isinstance(hyperparameters, Hyperparameters):
+    if type(state) is not SubnetState or type(hyperparameters) is not Hyperparameters:
         require_subnet(state, hyperparameters)
     if type(emission) is not int or not 0 <= emission <= U64_MAX:
         emission = integer("emission", emission, 0, U64_MAX)
-    module = load_backend(backend)
+    module = _default if backend is None else None
+    if module is None:
+        module = load_backend(backend)
     if state.previous_consensus is None or hyperparameters.profile not in module.PROFILES:
         computable(module, state, hyperparameters)
     return module.epoch(state, hyperparameters, emission, False if trace is False else boolean("trace", trace))

@@ -204,8 +204,7 @@ class UidResult:
 
 
 Layout: TypeAlias = "dict[str, tuple[np.dtype[Any], int, int]]"
-"""By output its dtype, its length and at which byte it begins, in memory that ends with the uids of the bonds; under "bonds"
-their indptr."""
+"""By output its dtype, its length and at which byte it begins; under "bonds" their indptr."""
 
 
 class _Unread:
@@ -221,11 +220,11 @@ class _Unread:
         if result is None:
             return self
         name = self._name
-        layout, data, values = result._native
+        layout, data, uids, values = result._native
         dtype, length, begin = layout[name]
         value: Any = np.frombuffer(data, dtype, length, begin)
         if name == "bonds":
-            uid = np.frombuffer(data, np.uint16, offset=len(data) - len(values))
+            uid = np.frombuffer(uids, np.uint16, offset=len(uids) - len(values))
             value = SparseRows._frozen({"indptr": value, "uid": uid, "value": np.frombuffer(values, np.uint16)})
         return _dict_of(result).setdefault(name, value)
 
@@ -255,17 +254,6 @@ class EpochResult(_Outputs):
         if self.trace is not None:
             frozen = {k: freeze(v) if isinstance(v, np.ndarray) else v for k, v in self.trace.items()}
             self._set(trace=MappingProxyType(frozen))
-
-    @classmethod
-    def _unread(
-        cls, layout: Layout, data: bytes, values: bytes, trace: Mapping[str, I64Array | SparseRows] | None
-    ) -> EpochResult:
-        """Of outputs that stand in `data`, and the values of the bonds; read when they are asked for."""
-        result = object.__new__(cls)
-        _hold(result, (layout, data, values))
-        if trace is not None:
-            object.__setattr__(result, "trace", MappingProxyType(trace))
-        return result
 
     if not TYPE_CHECKING:
 
@@ -370,10 +358,15 @@ class EpochResult(_Outputs):
         return None
 
 
-_dict_of = vars(_Outputs)["__dict__"].__get__
-_hold = vars(_Held)["_native"].__set__
 for _name in OUTPUTS:
     setattr(EpochResult, _name, _Unread(_name))
+
+_dict_of = vars(_Outputs)["__dict__"].__get__
+
+new: Final = object.__new__
+hold_unread: Final = vars(_Held)["_native"].__set__
+"""`hold_unread(new(EpochResult), (layout, data, uids, values))` is a result that is read when it is asked: its arrays stand
+in `data` as the layout says, the uids of its bonds at the end of `uids`, their values in `values`. All three are bytes."""
 
 
 TRACED_ARRAYS: Final = ("stake", "active_stake", "consensus", "validator_trust", "rank", "incentive", "dividends")
