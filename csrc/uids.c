@@ -5,4 +5,4 @@
 #define PATH(name) yuma_uids_##name
 #include "vector_uids.h"
 
-const uid_loops yuma_uids_portable = {PATH(activity), PATH(reached_by), PATH(latest), PATH(store)};
+const uid_loops yuma_uids_portable = {PATH(activity), PATH(reached_by), PATH(latest), PATH(some), PATH(voted), PATH(store)};

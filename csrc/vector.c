@@ -1,9 +1,12 @@
 /* Sections 4 to 7 of the law with vector instructions: which there are, the layout, and what both layouts have of the subnet. */
+#include "uidset.h"
 #include "vector_layouts.h"
 
-#include <fenv.h>
 #if defined(YUMA_HAVE_AVX)
 #include <cpuid.h>
+#include <xmmintrin.h>
+#else
+#include <fenv.h>
 #endif
 
 #if defined(YUMA_HAVE_AVX)
@@ -140,6 +143,17 @@ static inline uint32_t fourths(uint64_t stake) {
     return (uint32_t)((stake + 3) / 4);
 }
 
+/* Of n, those that have their bit; how many. */
+static uint32_t list_uids(uint32_t n, const uint64_t *bits, uint16_t *uid) {
+    uint32_t count = 0;
+    for (uint32_t word = 0; word < words_of(n); word++) {
+        for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
+            uid[count++] = (uint16_t)(word * BITS + uidset_lowest(left));
+        }
+    }
+    return count;
+}
+
 enum { COUNTED = 4 };
 
 static void mark(const uint16_t *uid, uint32_t count, uint32_t *votes) {
@@ -182,10 +196,10 @@ static void vote(const uint16_t *uid, uint32_t count, uint32_t stake, uint32_t *
     }
 }
 
-/* The columns of a full layout, and where they stand; 0 where the layout is not full with them. votes: room for n. A column has to be
+/* The columns of a full layout, and where they stand; 0 where the layout is not full with them. votes, bits: room for n. A column has to be
  * there where somebody has a bond, and where a bond may be bought: with a full penalty, which buys none where the consensus is 0, where
  * the stake of who has a weight is enough for another. Dates are not looked at: they leave a column fewer weights. */
-static int find_columns(vector_subnet *of, const vector_epoch *e, uint32_t *votes) {
+static int find_columns(const vector_path *path, vector_subnet *of, const vector_epoch *e, uint32_t *votes, uint64_t *bits) {
     const yuma_stored_rows *weights = &of->state->weights, *bonds = &of->state->bonds;
     const int clipped = e->penalty == 1;
     memset(votes, 0, of->n * sizeof *votes);
@@ -202,23 +216,25 @@ static int find_columns(vector_subnet *of, const vector_epoch *e, uint32_t *vote
         if (count == others && memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *weights->uid) == 0) {
             continue; /* who keeps his weights has his bonds where they are */
         }
+        if (clipped && stake == 0) {
+            continue;
+        }
         if (clipped) {
             vote(weights->uid + weight, count, fourths(stake), votes);
         } else {
             mark(weights->uid + weight, count, votes);
         }
     }
-    const uint32_t enough = fourths(e->enough);
+    path->uids.voted(of->n, votes, fourths(e->enough), bits);
+    of->columns = list_uids(of->n, bits, of->column);
     const uint16_t none = no_place(of->n);
-    uint32_t columns = 0;
-    for (uint32_t j = 0; j < of->n; j++) { /* without a branch, which could not be predicted */
-        const uint32_t here = votes[j] >= enough;
-        of->place[j] = (uint16_t)(none ^ ((none ^ columns) & (0 - here)));
-        of->column[columns] = (uint16_t)j;
-        columns += here;
+    for (uint32_t j = 0; j < of->n; j++) {
+        of->place[j] = none;
     }
-    of->columns = columns;
-    return yuma_vector_is_full(of->rows, columns, of->weights, of->bonds, e->liquid);
+    for (uint32_t p = 0; p < of->columns; p++) {
+        of->place[of->column[p]] = (uint16_t)p;
+    }
+    return yuma_vector_is_full(of->rows, of->columns, of->weights, of->bonds, e->liquid);
 }
 
 static void every_column(vector_subnet *of) {
@@ -241,39 +257,43 @@ static int all_ascending(const vector_subnet *of) {
 }
 
 /* Who has weights that count, or bonds, and how many these are. 0 where nobody has. */
-static int find_rows(vector_subnet *of, arena *memory) {
+static int find_rows(const vector_path *path, vector_subnet *of, arena *memory) {
     const yuma_state *state = of->state;
-    const uint32_t *indptr = state->weights.indptr, *bonds = state->bonds.indptr;
+    const uint32_t *weights = state->weights.indptr, *bonds = state->bonds.indptr;
+    const int32_t owner = state->owner_uid; /* who is permitted */
+    uint64_t *bits;
     TAKE(of->row, of->n);
-    for (uint32_t i = 0; i < of->n; i++) {
-        if (i % SLICE == 0 && of->n - i >= SLICE && indptr[i + SLICE] == indptr[i] && bonds[i + SLICE] == bonds[i]) {
-            i += SLICE - 1; /* none of these have any */
-            continue;
-        }
-        const uint32_t weights = last_weight(state, i) - indptr[i];
-        of->weights += weights;
-        if (weights != 0 || bonds[i + 1] != bonds[i]) {
-            of->row[of->rows++] = (uint16_t)i;
-        }
+    TAKE(bits, words_of(of->n));
+    path->uids.some(of->n, weights, state->validator_permit, bonds, bits);
+    if (owner != YUMA_NO_OWNER && weights[owner] != weights[owner + 1]) {
+        bits[owner / BITS] |= (uint64_t)1 << owner % BITS;
+    }
+    of->rows = list_uids(of->n, bits, of->row);
+    for (uint32_t r = 0; r < of->rows; r++) {
+        const uint32_t i = of->row[r];
+        of->weights += last_weight(state, i) - weights[i];
+        VERIFY_CHECK(last_weight(state, i) != weights[i] || bonds[i] != bonds[i + 1]);
     }
     of->bonds = bonds[of->n];
     return of->rows != 0;
 }
 
 /* The layout, and the columns of a full one. */
-static int choose(vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
+static int choose(const vector_path *path, vector_subnet *of, const vector_epoch *e, int *full, arena *memory) {
     *full = yuma_vector_is_full(of->rows, 1, of->weights, of->bonds, e->liquid);
     if (!*full) { /* too few entries, whatever their columns are */
         return 1;
     }
     uint32_t *votes;
+    uint64_t *bits;
     TAKE(votes, of->n);
+    TAKE(bits, words_of(of->n));
     TAKE(of->place, of->n);
     TAKE(of->column, (uint64_t)slices_of(of->n) * SLICE);
     if (8 * of->weights >= 7 * (uint64_t)of->rows * of->n && yuma_vector_is_full(of->rows, of->n, of->weights, 0, e->liquid)) {
         every_column(of); /* no need to look for those without */
     } else {
-        *full = find_columns(of, e, votes);
+        *full = find_columns(path, of, e, votes, bits);
     }
     for (uint32_t p = of->columns; p < slices_of(of->columns) * SLICE; p++) {
         of->column[p] = 0;
@@ -295,6 +315,40 @@ static void divide_dividends(const vector_epoch *e, uid_shares *dividends) {
     }
 }
 
+/* The rounding mode, exception flags and traps of a thread, downward and none while a path runs. */
+#if defined(YUMA_HAVE_AVX)
+/* One register of the doubles' unit has them; the functions of fenv.h care for the x87's too, which takes as long as the bonds of a
+ * few columns. */
+typedef unsigned environment;
+
+static int round_downward(environment *caller) {
+    *caller = _mm_getcsr();
+    _mm_setcsr(_MM_MASK_MASK | _MM_ROUND_DOWN);
+    return 1;
+}
+
+static void restore(const environment *caller) {
+    _mm_setcsr(*caller);
+}
+#else
+typedef fenv_t environment;
+
+static int round_downward(environment *caller) {
+    if (feholdexcept(caller) != 0) {
+        return 0;
+    }
+    if (fesetround(FE_DOWNWARD) != 0) {
+        fesetenv(caller);
+        return 0;
+    }
+    return 1;
+}
+
+static void restore(const environment *caller) {
+    fesetenv(caller);
+}
+#endif
+
 yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rules, const yuma_state *state, const yuma_hyperparameters *h,
                               const vector_shares *shares, yuma_result *result, void *workspace, size_t workspace_size,
                               int *done) {
@@ -305,8 +359,8 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     *done = 0;
     const int64_t beta = fixed_ratio16(h->bonds_penalty), alpha = yuma_bonds_alpha(h->bonds_moving_average);
     e.penalty = beta == 0 ? 0 : beta == YUMA_ONE ? 1 : 2;
-    if ((e.liquid && !yuma_vector_liquid(&e, rules, h)) || !find_rows(&of, &memory) ||
-        !stakes(&of, &e, shares->active_stake, fixed_ratio16(h->kappa), &memory) || !choose(&of, &e, &full, &memory)) {
+    if ((e.liquid && !yuma_vector_liquid(&e, rules, h)) || !find_rows(path, &of, &memory) ||
+        !stakes(&of, &e, shares->active_stake, fixed_ratio16(h->kappa), &memory) || !choose(path, &of, &e, &full, &memory)) {
         return YUMA_OK;
     }
     e.beta = (double)beta / 4294967296.0;
@@ -317,14 +371,12 @@ yuma_status yuma_vector_epoch(const vector_path *path, const profile_rules *rule
     shares->validator_trust->count = shares->dividends->count = of.rows;
     memcpy(shares->dividends->uid, of.row, of.rows * sizeof *of.row);
 
-    /* The caller's rounding mode, exception flags and traps come back. */
-    fenv_t caller;
-    if (feholdexcept(&caller) != 0) {
+    environment caller;
+    if (!round_downward(&caller)) {
         return YUMA_OK;
     }
-    *done = fesetround(FE_DOWNWARD) == 0 && path->rounds_downward() &&
-            (full ? yuma_vector_full : yuma_vector_sparse)(path, &of, &e, &d, shares, result, memory);
-    fesetenv(&caller);
+    *done = path->rounds_downward() && (full ? yuma_vector_full : yuma_vector_sparse)(path, &of, &e, &d, shares, result, memory);
+    restore(&caller);
     if (*done) {
         divide_dividends(&e, shares->dividends);
     }

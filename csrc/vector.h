@@ -40,6 +40,7 @@ enum {
 
 typedef struct {
     uint32_t depth;
+    uint32_t columns;        /* the first so many of SLICE; zeros stand in the others */
     uint32_t *weights;       /* [depth][SLICE] */
     /* Of a whole row each slice; this many slices further on the next row. */
     uint32_t pitch;

@@ -249,7 +249,7 @@ static void PATH(bonds)(const vector_epoch *given, const vector_slice *of, const
             old[lane + k] = sum[k];
         }
     }
-    for (unsigned lane = 0; lane < SLICE; lane += WIDE) {
+    for (unsigned lane = 0; lane < s.columns; lane += WIDE) {
         columns c = {.lane = lane};
         unsigned ones = 0;
         EACH(v) {

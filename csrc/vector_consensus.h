@@ -145,13 +145,14 @@ INLINE void median(const vector_epoch *e, const ballot *b, scores consensus[GROU
     }
 }
 
-/* The medians of `slices` slices of columns, SLICE / SCORES vectors each. */
-INLINE void medians(const vector_epoch *e, const ballot *of, uint32_t slices, uint32_t *consensus, int packed) {
+/* The medians of so many columns of slices, SLICE / SCORES vectors each. */
+INLINE void medians(const vector_epoch *e, const ballot *of, uint32_t columns, uint32_t *consensus, int packed) {
     enum { VECTORS_OF_SLICE = SLICE / SCORES };
-    for (unsigned u = 0; u < slices * VECTORS_OF_SLICE; u += GROUP) {
+    const unsigned all = (columns + SCORES - 1) / SCORES;
+    for (unsigned u = 0; u < all; u += GROUP) {
         ballot part = {.count = of[0].count};
         unsigned vectors = 0;
-        for (; vectors < GROUP && u + vectors < slices * VECTORS_OF_SLICE; vectors++) {
+        for (; vectors < GROUP && u + vectors < all; vectors++) {
             const ballot *b = &of[(u + vectors) / VECTORS_OF_SLICE];
             unsigned lane = (u + vectors) % VECTORS_OF_SLICE * SCORES;
             part.score[vectors] = b->score[0] + lane;
@@ -170,14 +171,16 @@ INLINE void medians(const vector_epoch *e, const ballot *of, uint32_t slices, ui
 /* Of a full layout. */
 static void PATH(consensus)(const vector_epoch *e, const vector_slice *s, uint32_t slices, uint32_t *consensus) {
     ballot of[TOGETHER];
+    uint32_t columns = 0; /* all of every slice but the last */
     for (uint32_t t = 0; t < slices; t++) {
         of[t] = (ballot){e->scorers, {s[t].weights}, {e->scorer_stake}};
+        columns += s[t].columns;
     }
-    medians(e, of, slices, consensus, 0);
+    medians(e, of, columns, consensus, 0);
 }
 
 static void PATH(packed_consensus)(const vector_epoch *e, uint32_t depth, const uint32_t *score, const uint32_t *stake,
                                    uint32_t consensus[SLICE]) {
     const ballot of = {depth, {score}, {stake}};
-    medians(e, &of, 1, consensus, 1);
+    medians(e, &of, SLICE, consensus, 1);
 }

@@ -1,7 +1,5 @@
 /* Sections 4 to 7 of the law over the full layout of vector.h: which columns stand where, and what goes in and out. Integers only;
  * the arithmetic in doubles is in vector_path.h. */
-#include <fenv.h>
-
 #include "vector_layouts.h"
 
 typedef struct {
@@ -115,6 +113,7 @@ static vector_slice slice_of(const layout *l, uint32_t s) {
     const size_t at = (size_t)s * SLICE;
     return (vector_slice){
         .depth = l->rows,
+        .columns = l->columns - (uint32_t)at < SLICE ? l->columns - (uint32_t)at : SLICE,
         .weights = l->weights + at * l->pitch,
         .pitch = l->row_pitch,
         .bonds = l->bonds + at,
@@ -282,7 +281,7 @@ int yuma_vector_full(const vector_path *path, const vector_subnet *of, vector_ep
     vector_epoch ordered = *given, *e = &ordered; /* its tables by row are those of the caller */
     arena *memory = &rest;
     double *consensus, *selected, *rank, *incentive; /* by place */
-    VERIFY_CHECK(fegetround() == FE_DOWNWARD);
+    VERIFY_CHECK(path->rounds_downward());
     if (!plan(l, e, d, memory)) {
         return 0;
     }

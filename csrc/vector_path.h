@@ -46,7 +46,7 @@ static int PATH(rounds_downward)(void) {
 
 const vector_path PATH(path) = {
     .isa = ISA,
-    .uids = {PATH(activity), PATH(reached_by), PATH(latest), PATH(store)},
+    .uids = {PATH(activity), PATH(reached_by), PATH(latest), PATH(some), PATH(voted), PATH(store)},
     .rounds_downward = PATH(rounds_downward),
     .normalize = PATH(normalize),
     .divide = PATH(divide),

@@ -1,7 +1,5 @@
 /* Sections 5 to 7 of the law over the sparse layout of vector.h: which columns count, and what goes in and out. Integers only; the
  * arithmetic in doubles is in vector_path.h. Its cost is that of the entries and the uids. */
-#include <fenv.h>
-
 #include "vector_entries.h"
 
 /* The columns whose consensus may be above 0, by number, and what the rows have there. Nobody's score in another column counts: its
@@ -415,7 +413,7 @@ int yuma_vector_sparse(const vector_path *path, const vector_subnet *of, vector_
     vector_entries l = {.of = of, .dates = d, .liquid = e->liquid, .mixed = e->penalty == 2};
     vector_rows m = {.rows = rows};
     scored s = {0};
-    VERIFY_CHECK(fegetround() == FE_DOWNWARD);
+    VERIFY_CHECK(path->rounds_downward());
     TAKE(l.begin, (uint64_t)rows + 1);
     TAKE(l.count, rows);
     TAKE(m.trust, rows);

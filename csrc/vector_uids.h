@@ -37,6 +37,47 @@ static uint64_t PATH(latest)(uint32_t n, const uint64_t *registered) {
     return latest;
 }
 
+/* The eight bits of so many bytes that are 0 or 1: byte k, which is at bit 8 * k, is moved by 56 - 7 * k to bit 56 + k, and no other
+ * product is at a place of another. */
+static inline uint64_t PATH(eight)(const uint8_t *byte) {
+    uint64_t eight = 0;
+    for (unsigned k = 0; k < 8; k++) {
+        eight |= (uint64_t)byte[k] << 8 * k;
+    }
+    return eight * 0x0102040810204080 >> 56;
+}
+
+static inline uint64_t PATH(bits)(const uint8_t *byte) {
+    uint64_t bits = 0;
+    for (unsigned k = 0; k < BITS; k += 8) {
+        bits |= PATH(eight)(byte + k) << k;
+    }
+    return bits;
+}
+
+static void PATH(some)(uint32_t n, const uint32_t *weights, const uint8_t *permitted, const uint32_t *bonds, uint64_t *bits) {
+    for (uint32_t i = 0; i < n; i += BITS, weights += BITS, permitted += BITS, bonds += BITS) {
+        const uint32_t count = n - i < BITS ? n - i : BITS;
+        uint8_t has[BITS] = {0};
+        for (uint32_t k = 0; k < count; k++) { /* without a branch, so that compilers vectorize it */
+            const uint32_t counted = (weights[k] ^ weights[k + 1]) & (0 - (uint32_t)(permitted[k] != 0));
+            has[k] = (counted | (bonds[k] ^ bonds[k + 1])) != 0;
+        }
+        *bits++ = PATH(bits)(has);
+    }
+}
+
+static void PATH(voted)(uint32_t n, const uint32_t *votes, uint32_t enough, uint64_t *bits) {
+    for (uint32_t i = 0; i < n; i += BITS, votes += BITS) {
+        const uint32_t count = n - i < BITS ? n - i : BITS;
+        uint8_t has[BITS] = {0};
+        for (uint32_t k = 0; k < count; k++) {
+            has[k] = votes[k] >= enough;
+        }
+        *bits++ = PATH(bits)(has);
+    }
+}
+
 static int PATH(store)(size_t count, const int64_t *proportions, uint16_t *stored) {
     int64_t outside = 0; /* negative where one is not within [0, ONE] */
     for (size_t k = 0; k < count; k++) { /* fixed_to_u16 of a proportion, without a branch or a product */
