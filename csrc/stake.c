@@ -40,21 +40,27 @@ static int64_t part_of_little(wide total, wide sum) {
     return part;
 }
 
-/* The uids from `begin` on whose stake is not 0 and not below the threshold; how many. uid: room for end - begin. */
-static uint32_t list_staked(uint32_t begin, uint32_t end, const uint64_t *total_stake, uint64_t threshold, uint16_t *uid) {
+/* The uids from `begin` on whose stake is not 0 and not below the threshold; how many, and their stake added to *sum. uid: room for
+ * end - begin. */
+static uint32_t list_staked(uint32_t begin, uint32_t end, const uint64_t *total_stake, uint64_t threshold, uint16_t *uid, wide *sum) {
     const uint64_t *total = total_stake + 2 * (size_t)begin;
     size_t count = 0;
+    wide all = *sum;
     if (threshold == 0) { /* both loops without a branch, which could not be predicted */
         for (uint32_t i = begin; i < end; i++, total += 2) {
             uid[count] = (uint16_t)i;
             count += (total[0] | total[1]) != 0;
+            all = wide_add(all, (wide){total[1], total[0]});
         }
     } else {
         for (uint32_t i = begin; i < end; i++, total += 2) {
+            const uint64_t kept = (uint64_t)0 - (total[1] >= threshold);
             uid[count] = (uint16_t)i;
-            count += total[1] >= threshold;
+            count += kept & 1;
+            all = wide_add(all, (wide){total[1] & kept, total[0] & kept});
         }
     }
+    *sum = all;
     return (uint32_t)count;
 }
 
@@ -84,16 +90,13 @@ static uint32_t shares_of_stake(uint32_t listed, const uint64_t *total_stake, wi
 void yuma_staked(uint32_t n, const uint64_t *total_stake, uint64_t stake_threshold, int32_t owner_uid, uid_shares *staked) {
     const uint32_t owner = owner_uid == YUMA_NO_OWNER ? n : (uint32_t)owner_uid;
     uint16_t *uid = staked->uid;
-    uint32_t listed = list_staked(0, owner, total_stake, stake_threshold, uid);
-    if (owner < n) { /* whose stake counts below the threshold too */
-        listed += list_staked(owner, owner + 1, total_stake, 0, uid + listed);
-        listed += list_staked(owner + 1, n, total_stake, stake_threshold, uid + listed);
-    }
     wide sum = {0, 0};
-    for (uint32_t k = 0; k < listed; k++) {
-        sum = wide_add(sum, stake_of(total_stake, uid[k]));
-        VERIFY_CHECK(sum.hi >> 63 == 0);
+    uint32_t listed = list_staked(0, owner, total_stake, stake_threshold, uid, &sum);
+    if (owner < n) { /* whose stake counts below the threshold too */
+        listed += list_staked(owner, owner + 1, total_stake, 0, uid + listed, &sum);
+        listed += list_staked(owner + 1, n, total_stake, stake_threshold, uid + listed, &sum);
     }
+    VERIFY_CHECK(sum.hi >> 63 == 0);
     staked->count = shares_of_stake(listed, total_stake, sum, uid, staked->share);
 }
 

@@ -63,8 +63,7 @@ INLINE void low_halves(uint32_t *p, number x, number y) {
 }
 
 INLINE void low_quarters(uint16_t *p, number x, number y) {
-    __m256i low = _mm256_set1_epi64x(UINT16_MAX), a = (__m256i)x & low, b = (__m256i)y & low;
-    __m256i packed = _mm256_packus_epi32(a, b); /* in 32 bits: x0 x1 y0 y1, x2 x3 y2 y3 */
+    __m256i packed = (__m256i)_mm256_shuffle_ps((__m256)x, (__m256)y, 0x88); /* in 32 bits: x0 x1 y0 y1, x2 x3 y2 y3 */
     packed = _mm256_packus_epi32(packed, packed); /* in 16 bits, each half twice */
     packed = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(packed));

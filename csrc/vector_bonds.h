@@ -33,14 +33,16 @@ INLINE size_t place_in_row(const vector_slice *s, const columns *c, uint32_t d, 
 
 /* ema_bonds, and what is known of them by column when they are all there. */
 typedef struct {
-    double *bond; /* [depth][WIDE] */
-    number sum[GROUP], lowest[GROUP], highest[GROUP];
+    double *bond;     /* [depth][WIDE] */
+    words sum[GROUP]; /* of them raised */
+    number lowest[GROUP], highest[GROUP];
 } averages;
 
 INLINE averages averages_in(double *bond) {
     averages a = {.bond = bond};
     EACH(v) {
-        a.sum[v] = a.highest[v] = splat(0);
+        a.sum[v] = (words)splat(0);
+        a.highest[v] = splat(0);
         a.lowest[v] = splat(1);
     }
     return a;
@@ -50,12 +52,13 @@ INLINE double *place_of(const averages *a, uint32_t d, unsigned v) {
     return a->bond + d * (size_t)WIDE + v * LANES;
 }
 
-INLINE void put_average(averages *a, uint32_t d, unsigned v, number x) {
-    VERIFY_CHECK(whole_upto(x, splat(TWO_32)) && whole_upto(a->sum[v], splat(0x1p47)));
+INLINE void put_average(averages *a, uint32_t d, unsigned v, number raised) {
+    const number x = raised - UP;
+    VERIFY_CHECK(whole_upto(x, splat(TWO_32)) && whole_upto(lowered(a->sum[v]), splat(0x1p47)));
     store(place_of(a, d, v), x);
     a->lowest[v] = least(a->lowest[v], x);
     a->highest[v] = most(a->highest[v], x);
-    a->sum[v] += x;
+    a->sum[v] += (words)raised;
 }
 
 /* What ema multiplies by. */
@@ -67,9 +70,9 @@ INLINE ema_factors ema_factors_of(const vector_epoch *e) {
     return (ema_factors){factor_of(splat(e->alpha)), factor_of(splat(e->rest))};
 }
 
-/* Both raised. */
+/* All raised. */
 INLINE number ema_by(ema_factors by, number new, number old) {
-    return raised_by(new, by.new) - 2 * UP + raised_by(old, by.old);
+    return raised_sum(raised_by(new, by.new), raised_by(old, by.old));
 }
 
 INLINE number ema(const vector_epoch *e, number new, number old) {
@@ -98,7 +101,7 @@ INLINE void normalized(const vector_epoch *e, const vector_slice *s, const colum
     divisor by_sum[GROUP], by_largest[GROUP];
     factor incentive[GROUP];
     EACH(v) {
-        by_sum[v] = divisor_of(a->sum[v]);
+        by_sum[v] = divisor_of(lowered(a->sum[v]));
         by_largest[v] = yuma2 ? divisor_of(divide(a->highest[v], by_sum[v]) - UP) : by_sum[v];
         incentive[v] = factor_of(c->incentive[v]);
     }
@@ -219,7 +222,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
             number x;
             if (liquid) {
                 number b, w = liquid_slot(e, s, c, d, v, &b);
-                x = liquid_ema(load(place_of(&a, d, v)), w, b);
+                x = liquid_ema(load(place_of(&a, d, v)), w, b) + UP;
             } else if (clipped) {
                 number w = least(raised_from_u32(s->weights + slots_of(c, d, v)), limit[v]);
                 x = ema_by(by, w, old_bond(s->bonds + place_in_row(s, c, d, v)));
@@ -227,7 +230,7 @@ INLINE void bonds_yuma3(const vector_epoch *e, const vector_slice *s, const colu
                 x = ema_by(by, bought(e, s, c, d, v, 0) + UP, old_bond(s->bonds + place_in_row(s, c, d, v)));
             }
             put_average(&a, d, v, x);
-            stored[v] = x + UP;
+            stored[v] = x;
         }
         store_u16(s->bonds + place_in_row(s, c, d, 0), stored);
     }

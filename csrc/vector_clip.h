@@ -3,21 +3,23 @@
 /* Whole slots at a time, so that a row's accumulators are loaded once. */
 INLINE void clip(const vector_epoch *e, const vector_slice *s, const double *consensus, double *rank, int ones) {
     enum { VECTORS = SLICE / LANES };
-    number limit[VECTORS];
+    number limit[VECTORS]; /* raised, as all that follows */
     words sum[VECTORS];
     EACH_OF(v, VECTORS) {
-        limit[v] = load(consensus + v * LANES);
+        limit[v] = load(consensus + v * LANES) + UP;
         sum[v] = (words)splat(0);
     }
     for (uint32_t d = 0; d < s->depth; d++) {
         size_t at = d * (size_t)SLICE;
-        number all = splat(UP);
+        const factor stake = factor_of(splat(e->stake[d]));
+        words all = {0};
         EACH_OF(v, VECTORS) {
-            number c = clipped_weight(s->weights + at + v * LANES, limit[v], ones);
-            sum[v] += (words)raised_mul(c, splat(e->stake[d]));
-            all += c;
+            const uint32_t *weight = s->weights + at + v * LANES;
+            const number w = ones ? weight_at(weight) + UP : raised_from_u32(weight), c = least(w, limit[v]);
+            sum[v] += (words)raised_by(c, stake);
+            all += (words)c;
         }
-        add_to_row(e->trust, d, all);
+        add_to_row(e->trust, d, (number)all);
     }
     EACH_OF(v, VECTORS) {
         store(rank + v * LANES, lowered(sum[v]));

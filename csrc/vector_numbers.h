@@ -89,7 +89,7 @@ typedef struct {
 
 INLINE factor factor_of(number k) {
     VERIFY_CHECK(all_lanes((mask)(UP - UP * k + UP * k == UP) & (mask)(k >= 0)));
-    return (factor){k, UP - UP * k};
+    return (factor){k, fused_from(splat(UP), splat(UP), k)};
 }
 
 /* UP + floor(x * k) of UP + x */
@@ -104,6 +104,13 @@ INLINE number raised_from_u16(const uint16_t *p) {
 
 INLINE number raised_from_u32(const uint32_t *p) {
     return (number)(words_from_u32(p) | (words)splat(UP));
+}
+
+/* UP + x + y of raised numbers, as integers, which are added at once. x + y < 2^52 */
+INLINE number raised_sum(number x, number y) {
+    number sum = (number)((words)x + (words)y - (words)splat(UP));
+    VERIFY_CHECK(is_raised(x) && is_raised(y) && is_raised(sum) && all_lanes((mask)(sum - UP == x - UP + (y - UP))));
+    return sum;
 }
 
 /* floor(x * k) + floor(y * l) */

@@ -9,7 +9,7 @@
  *     from_u32(p)             LANES integers as doubles
  *     words_from_u16(p), words_from_u32(p)  LANES integers
  *     low_halves(p, x, y)     the low 32 bits of each double
- *     low_quarters(p, x, y)   the low 16 bits
+ *     low_quarters(p, x, y)   the same where they are below 2^16, in 16 bits
  *     one_more(x, a, b)       x, and x + 1 where a >= b
  *     gather_pairs(table, index, x, y)  the first and the second number of table[index[lane]]
  *     add_pairs(table, index, x, y)     adds to them; the LANES indices are different

@@ -66,8 +66,8 @@ INLINE void clip_rows(const vector_epoch *e, const vector_rows *m, int of, int o
                 number mine = floor_mul(g.clipped[v], stake), other = splat(0);
                 trust += g.clipped[v];
                 if (of == OF_YUMA3) {
-                    other = average[v] = ema(e, bought_by_row(e, m, &g, v) + UP, old_bond(m->bonds + at + v * LANES));
-                    stored[v] = average[v] + UP;
+                    stored[v] = ema(e, bought_by_row(e, m, &g, v) + UP, old_bond(m->bonds + at + v * LANES));
+                    other = average[v] = stored[v] - UP;
                 } else if (of == OF_YUMA2) {
                     other = raised_from_u16(m->bonds + at + v * LANES) - UP;
                 } else {
@@ -106,7 +106,7 @@ INLINE void decay(const vector_epoch *e, const vector_rows *m, int clipped) {
                 if (clipped) {
                     stored[v] = raised_by(old, rest);
                 } else {
-                    stored[v] = ema(e, weight_for_bonds(e, weight_at(m->weights + entry), splat(0)) + UP, old) + UP;
+                    stored[v] = ema(e, weight_for_bonds(e, weight_at(m->weights + entry), splat(0)) + UP, old);
                 }
             }
             store_u16(m->bonds + at + lane, stored);
@@ -158,7 +158,7 @@ INLINE void average_rows(const vector_epoch *e, const vector_rows *m, int liquid
                         gather_pairs(m->bought, columns_of(m, &g, v), &new_sum, &rest);
                     }
                     old = raised_by(old, stored_share(old_sum));
-                    average[v] = ema(e, divide(new, divisor_of(new_sum)), old);
+                    average[v] = ema(e, divide(new, divisor_of(new_sum)), old) - UP;
                     add_most(m->totals, columns_of(m, &g, v), average[v]);
                 }
                 VERIFY_CHECK(whole_upto(average[v], splat(TWO_32)));
