@@ -107,7 +107,7 @@ static void check_product(uint64_t x, uint64_t k) {
     }
     compare(floor_mul_add(a, b, reversed, 1 - b), sums, &w, "floor_mul_add");
     vector_epoch e = {.alpha = b[0], .rest = 1 - b[0]};
-    number average = ema(&e, a + UP, reversed + UP), minus = floor_mul_signed(-a, b);
+    number average = ema(&e, a + UP, reversed + UP) - UP, minus = floor_mul_signed(-a, b);
     for (unsigned lane = 0; lane < LANES; lane++) {
         uint64_t x0 = (uint64_t)((u128)w.a[lane] * w.b[0] >> 32), x1 = (uint64_t)((u128)w.a[LANES - 1 - lane] * (ONE - w.b[0]) >> 32);
         check(average[lane] == (double)(x0 + x1), "ema", w.a[lane], w.b[0]);
