@@ -13,6 +13,7 @@ from yuma_kernel.kernel.structs import POINTER, RESULTS, ROWS, STATES, address_o
 from yuma_kernel.results import OUTPUT_TABLE, STACKED
 from yuma_kernel.rows import SparseRows
 from yuma_kernel.simulation import Dates, Plan, Simulation, finished
+from yuma_kernel.stacks import stacked
 
 CHUNK: Final = 64
 """Epochs in one call of the kernel, between two calls of `progress`."""
@@ -25,17 +26,6 @@ LONG_ENTRIES: Final = 2**24
 
 KEPT_BYTES: Final = 2**24
 """Of bonds that are to be kept and not yet copied, those of the epochs of one call."""
-
-
-def _stacked(epochs: int, n: int) -> dict[str, AnyArray]:
-    """Room for the arrays of so many epochs, in one piece: large ones then take large pages, and fewer faults."""
-    memory = np.empty(epochs * n * sum(OUTPUT_TABLE[name].dtype.itemsize for name in STACKED), np.uint8)
-    at, arrays = 0, {}
-    for name in sorted(STACKED, key=lambda name: -OUTPUT_TABLE[name].dtype.itemsize):  # so that each is aligned
-        end = at + epochs * n * OUTPUT_TABLE[name].dtype.itemsize
-        arrays[name] = memory[at:end].view(OUTPUT_TABLE[name].dtype).reshape(epochs, n)
-        at = end
-    return {name: arrays[name] for name in STACKED}
 
 
 class _Bonds:
@@ -86,7 +76,7 @@ class Run:
             self.chunk = 1
         self.bonds = _Bonds(self.n, room, turns)
         self.kept_bonds: list[SparseRows] = []
-        self.stacked = _stacked(len(plan.kept()), self.n)
+        self.stacked = stacked(STACKED, len(plan.kept()), self.n)
         # of epochs that are not kept; two rows by turns, as an epoch reads the consensus of the one before, but permits of
         # a whole chunk and of the one before it
         self.unkept = {

@@ -41,5 +41,5 @@ RESULTS: Final = _members("yuma_result", **dict.fromkeys((*STACKED, *(f"bonds_{p
 
 
 def address_of(array: AnyArray) -> int:
-    """Where its memory is; good for as long as somebody has the array."""
-    return int(array.__array_interface__["data"][0])
+    """Where its memory is, of an array in C order; good for as long as somebody has the array."""
+    return int(ffi.cast("uintptr_t", ffi.from_buffer(array)))  # in a third of the time of NumPy's own ways

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -31,8 +31,7 @@ class _Memory:
         self.taken = np.frombuffer(ffi.buffer(self.results), RESULTS)
         self.held = native._given(plan.state)  # threads make it at once, and the state keeps the last of these
         held = self.held.struct
-        for k in range(size):
-            self.states[k] = held[0]
+        ffi.buffer(self.states)[:] = ffi.buffer(held)[:] * size
         rules = ffi.NULL if plan.hyperparameters is None else native._hyperparameters(plan.hyperparameters)
         self.held_rules = rules  # the address is good for as long as somebody has this
         self.rules, self.amounts = ffi.new("yuma_hyperparameters *[]", [rules] * size), ffi.new("uint64_t[]", size)
@@ -54,10 +53,11 @@ class _Memory:
         self.unkept = {name: np.empty(n, OUTPUT_TABLE[name].dtype) for name in unkept}  # one row for all: nobody reads it
         for name, row in self.unkept.items():
             self.taken[name] = address_of(row)
+        self.pointers = self.taken.view(POINTER).reshape(size, -1)  # a result has nothing else
+        self.kept = [ffi.offsetof("yuma_result", name) // POINTER.itemsize for name in plan.outputs]
         self.keep_bonds, self.n = plan.keep_bonds, n
-        self.room, self.workspace_size = -1, 0  # no room at all, not even for rows without entries
+        self.room = -1  # no room at all, not even for rows without entries
         self.bonds: dict[str, AnyArray] = {}
-        self.workspace: Any = None
 
     def ensure(self, weights: int, bonds: int, dense: bool) -> None:
         """Room for so many weights and bonds of a variant."""
@@ -80,9 +80,6 @@ class _Memory:
             turn = np.arange(self.size, dtype=np.int64) % turns
             for part, rows in self.bonds.items():
                 self.taken[f"bonds_{part}"] = address_of(rows) + turn * rows.strides[0]
-        needed = lib.yuma_workspace(self.n, weights, bonds)
-        if self.workspace_size < needed:
-            self.workspace, self.workspace_size = kept.allocate(needed), needed
 
     def kept_bonds(self, count: int) -> list[SparseRows]:
         indptr, uid, value = (self.bonds[part] for part in ROWS)
@@ -116,16 +113,13 @@ class Run:
     def _compute(self, memory: _Memory, chunk: Chunk) -> None:
         count, given = chunk.count, dict(chunk.given)
         part_of = slice(count)
-        each = np.arange(count, dtype=np.int64)
+        each = np.arange(count, dtype=np.uint64)
         weights, bonds = given.pop("weights", None), given.pop("bonds", None)
-        dense = isinstance(weights, (np.ndarray, tuple))
+        dense = isinstance(weights, np.ndarray)
         most_weights, most_bonds = self.held_weights, self.held_bonds
         if dense:
             most_weights = self.dense_weights
-            if isinstance(weights, np.ndarray):
-                memory.dense_at[part_of] = address_of(weights) + each * weights.strides[0]
-            else:
-                memory.dense_of[0:count] = [ffi.from_buffer("uint16_t[]", rows) for rows in weights]
+            memory.dense_at[part_of] = address_of(weights) + each * weights.strides[0]
         elif weights is not None:
             most_weights = self._place(memory, "weights", weights)
         if bonds is not None:
@@ -144,12 +138,19 @@ class Run:
         for name, stack in given.items():
             addressed = name in _ADDRESSED
             memory.given[name][part_of] = address_of(stack) + each * stack.strides[0] if addressed else stack
-        for name, rows in chunk.kept.items():
-            memory.taken[name][part_of] = address_of(rows) + each * rows.strides[0]
+        # together: one output after the other would take as long as an epoch
+        begins = np.array([address_of(rows) for rows in chunk.kept.values()], np.uint64)
+        strides = np.array([rows.strides[0] for rows in chunk.kept.values()], np.uint64)
+        memory.pointers[part_of, memory.kept] = begins + each[:, None] * strides
         memory.ensure(most_weights, most_bonds, dense)
-        inputs = (count, memory.states, memory.rules, memory.amounts, memory.results)
-        rest = (memory.room, native.selected_mask(), memory.workspace, memory.workspace_size, memory.done)
-        native._check(lib.yuma_variants(*inputs, memory.dense, *rest) if dense else lib.yuma_simulate(*inputs, *rest))
+        desk = kept.take()
+        try:
+            workspace = desk.spread(lib.yuma_workspace(memory.n, most_weights, most_bonds))
+            inputs = (count, memory.states, memory.rules, memory.amounts, memory.results)
+            rest = (memory.room, native.selected_mask(), workspace, desk.size, memory.done)
+            native._check(lib.yuma_variants(*inputs, memory.dense, *rest) if dense else lib.yuma_simulate(*inputs, *rest))
+        finally:
+            kept.put(desk)
         del held, given, weights  # what C has read
         if memory.keep_bonds:
             chunk.bonds.extend(memory.kept_bonds(count))

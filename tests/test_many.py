@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import yuma_kernel as yk
 from test_instruction_sets import subnets
 from yuma_kernel import many, pool
+from yuma_kernel.epoch import load_backend
 
 CALLS = [(state, h, seed * 10**9) for seed, (state, h) in enumerate(subnets(60))]
 STATES = [state for state, _, _ in CALLS]
@@ -171,7 +173,7 @@ def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
 
     def fails(backend: Any, calls: Any, trace: bool) -> Any:
         batches.append(len(calls))
-        if any(call.emission == 4711 for call in calls):
+        if any(emission == 4711 for _, _, emission in calls):
             raise RuntimeError("4711")
         return real(backend, calls, trace)
 
@@ -187,6 +189,21 @@ def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
                 assert len(batches) == 1
     monkeypatch.undo()
     assert yk.epoch_many(STATES, RULES, emission=EMISSIONS, threads=2) == one_by_one()
+
+
+def test_what_cannot_be_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them is named, and nothing is computed."""
+    monkeypatch.setattr(many, "_computed", lambda *_: pytest.fail("computed"))
+    state, h = STATES[0], RULES[0]
+    unknown = replace(state, previous_consensus=None)
+    measures = yk.Hyperparameters(yuma3=True, liquid_alpha=True, liquid_alpha_consensus_mode="previous")
+    with pytest.raises(yk.InputError, match="is stored yet") as caught:
+        yk.epoch_many([state, unknown, unknown], measures)
+    assert (caught.value.field, caught.value.index) == ("previous_consensus", 1)
+    monkeypatch.setattr(load_backend(), "PROFILES", frozenset({max(yk.PROFILES)}))
+    with pytest.raises(yk.UnsupportedProfile) as caught:
+        yk.epoch_many([state] * 3, [replace(h, profile=max(yk.PROFILES)), h, h])
+    assert (caught.value.field, caught.value.index) == ("profile", 1)
 
 
 def test_one_that_fails_harms_no_other() -> None:

@@ -51,7 +51,7 @@ def parts(value: Any) -> Iterator[Any]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from parts(item)
-    elif isinstance(value, (yk.SparseRows, yk.SubnetState, yk.EpochResult, yk.Simulation, yk.Snapshot)):
+    elif isinstance(value, (yk.SparseRows, yk.SubnetState, yk.EpochResult, yk.Simulation, yk.Snapshot, yk.Variants)):
         yield from parts(vars(value))
 
 
@@ -122,6 +122,8 @@ def public_values(backend: str) -> dict[str, Any]:
         "simulate": simulation,
         "simulate, the last epoch kept": yk.simulate(subnet, rules, epochs=4, every=2, backend=backend),
         "simulate, none kept": yk.simulate(subnet, rules, epochs=2, every=3, backend=backend),
+        "variants": yk.variants(subnet, rules, emission=np.arange(3, dtype=np.uint64), outputs=yk.OUTPUTS, backend=backend),
+        "variants of an iterator": yk.variants(subnet, rules, emission=iter(range(3)), backend=backend),
         "snapshot": yk.Snapshot(subnet, rules, expected=expected),
         "rows of int64": yk.SparseRows.from_dense(np.ones((2, 2), np.int64), np.int64),
         "rows of none": yk.SparseRows.empty(2),

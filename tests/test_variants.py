@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import pickle
 import sys
@@ -19,6 +20,7 @@ import scipy.sparse
 import yuma_kernel as yk
 from calls import LIQUID, subnet
 from test_instruction_sets import subnets
+from test_memory import written_at
 from test_types import refused
 from yuma_kernel.results import STACKED
 
@@ -178,6 +180,92 @@ def test_a_stack_that_is_refilled(threads: int, monkeypatch: pytest.MonkeyPatch)
     expected = yk.variants(state, h, weights=stacks.reshape(-1, uids.size, n), **options)
     assert len({row.tobytes() for row in expected.incentive}) > 10
     assert yk.variants(state, h, weights=again(), **options) == expected
+
+
+@pytest.mark.parametrize("sizes", [[1], [3], [7, 1, 1, 9]])
+def test_iterators_of_other_kinds_of_arrays(sizes: list[int]) -> None:
+    """Of another dtype, byte order or layout, by turns, of uids in any order: each is read as those of one array are."""
+    state, h = SMALL
+    options = given(state)
+    uids, weights = options["uids"], np.concatenate([options["weights"]] * 3)
+    kinds: list[Callable[[Any], Any]] = [
+        lambda rows: rows,
+        lambda rows: rows.astype(float),
+        lambda rows: rows.astype(">u2"),
+        lambda rows: np.asfortranarray(rows),
+        lambda rows: rows.tolist(),
+        lambda rows: np.repeat(rows, 2, axis=-1)[..., ::2],
+    ]
+    expected = yk.variants(state, h, weights=weights, uids=uids)
+    assert len({row.tobytes() for row in expected.incentive}) > 5
+    some = (kinds[k % len(kinds)](rows) for k, rows in enumerate(pieces(weights, sizes)))
+    assert yk.variants(state, h, weights=some, uids=uids) == expected
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("several", [False, True])
+def test_an_array_whose_dtype_is_set_while_it_is_read(several: bool) -> None:
+    """It is taken as it was, or refused, but not as other numbers."""
+    state, h = SMALL
+    n = state.n
+    weights = np.random.default_rng(2).integers(1, 65536, (3, n, n)).astype(np.uint16)
+    expected = yk.variants(state, h, weights=weights)
+    step, more, taken = 0, True, 0
+    while more:
+        yielded = weights[1:].copy() if several else weights[1].copy()
+        some = iter([weights[0], yielded] if several else [weights[0], yielded, weights[2]])
+        more, got = written_at(
+            step,
+            functools.partial(setattr, yielded, "dtype", np.float16),
+            functools.partial(yk.variants, state, h, weights=some),
+        )
+        if not isinstance(got, yk.InputError):
+            taken += 1
+            assert got == expected, f"set before line {step}"
+        step += 1
+    assert taken > 10
+
+
+def test_stacks_of_two_kinds_by_turns() -> None:
+    """Dense rows and SparseRows, several of each and one; previous consensus of one length and another."""
+    state, h = SMALL
+    dense = given(state)["weights"].repeat(-(-state.n // given(state)["weights"].shape[1]), axis=1)[:, : state.n]
+    rows = [yk.SparseRows.from_dense(matrix) for matrix in dense]
+    expected = yk.variants(state, h, weights=dense)
+    some = [dense[:2], rows[2:4], dense[4], rows[5], rows[6:8], dense[8:9], dense[9], rows[10:12], dense[12]]
+    assert yk.variants(state, h, weights=iter(some)) == expected
+    measured, rules = subnet(), yk.Hyperparameters(liquid_alpha=True, bonds_penalty=65535)
+    known = [np.full(length, 9000 + 500 * k, np.uint16) for k, length in enumerate([3, 3, 5, 5, 5, 0, 0, 3])]
+    each = [yk.epoch(replace(measured, previous_consensus=consensus), rules) for consensus in known]
+    assert len({result.bonds.value.tobytes() for result in each}) > 2
+    yielded = [np.stack(known[:2]), np.stack(known[2:4]), known[4], np.stack(known[5:7]), known[7]]
+    held_to(yk.variants(measured, rules, previous_consensus=iter(yielded), outputs=yk.OUTPUTS), each)
+
+
+def test_where_results_go_of_which_nobody_knows_how_many_there_will_be() -> None:
+    """Each chunk has memory of its own, aligned, and in the end they follow each other; few take little."""
+    n, outputs = 7, ("active", "incentive", "emission")
+    for counts in ([1, 1, 1], [3, 1, 500, 2, 2, 90, 1], [1, *[30] * 9]):
+        kept = sys.modules["yuma_kernel.variants"]._Kept(outputs, n, None)
+        first, used = 0, 0
+        chunks = []
+        for count in counts:
+            chunk = kept.of(first, count)
+            for name, rows in chunk.items():
+                assert rows.shape == (count, n)
+                assert rows.flags.aligned
+                rows[:] = (np.arange(first, first + count) % 2 if name == "active" else np.arange(first, first + count))[
+                    :, None
+                ]
+            chunks.append(chunk)
+            first += count
+            used += sum(rows.nbytes for rows in chunk.values())
+            assert kept.block.nbytes <= 17 * used
+        whole = kept.arrays(first)
+        assert list(whole) == list(outputs)
+        for name, rows in whole.items():
+            assert rows[:, 3].tolist() == [k % 2 if name == "active" else k for k in range(first)]
+        assert not kept.chunks
 
 
 def test_stacks_of_nothing_are_passed_over() -> None:
@@ -496,8 +584,9 @@ def test_what_is_raised_on_the_way(threads: int) -> None:
     assert threading.active_count() <= before + 4
 
 
-def test_constant_memory() -> None:
-    """From a generator, beside the results that are kept, no more than some chunks: however many there are."""
+def test_constant_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a generator, beside the results that are kept, no more than some chunks and a block: however many there are."""
+    monkeypatch.setattr(sys.modules["yuma_kernel.variants"], "BLOCK_BYTES", 2**18)
     state, h = CASES[1]
     weights = np.random.default_rng(1).integers(0, 65536, (20, 10, state.n)).astype(np.uint16)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -66,26 +67,48 @@ def expected(state: yk.SubnetState, h: yk.Hyperparameters, change: moves.Change,
     return yk.epoch(changed, rules, emission=10**9, backend=backend)
 
 
+@pytest.mark.parametrize("at_a_time", [None, 1, 2, 3])
 @pytest.mark.parametrize("unsorted", [False, True])
 @pytest.mark.parametrize("owner", [None, 0, 1])
-def test_the_next_epoch(backend: str, owner: int | None, unsorted: bool) -> None:
+def test_the_next_epoch(
+    backend: str, owner: int | None, unsorted: bool, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a row that no dense one is, rows are laid out densely, of so many changes at a time."""
+    changes = {name: change for name, change in CHANGES.items() if at_a_time is None or name != "as sent"}
+    if at_a_time is not None:
+        moved = {uid for change in changes.values() for uid in change.uids} - {3, 4, 5, 8}
+        monkeypatch.setattr(sys.modules["yuma_kernel.prospects"], "STACK_BYTES", at_a_time * 2 * N * len(moved))
     state = subnet(owner_uid=owner)
     if unsorted:  # rows that are not what their dense form says
         rows = state.weights.to_rows()
         rows[1] = [*rows[1][::-1], (0, 0)]
         state = replace(state, weights=yk.SparseRows.from_rows(rows))
-    got = yk.what_if(state, RULES, CHANGES, emission=10**9, outputs=STACKED, backend=backend)
+    got = yk.what_if(state, RULES, changes, emission=10**9, outputs=STACKED, backend=backend)
     now = yk.epoch(state, RULES, emission=10**9, backend=backend)
     for name in STACKED:
         assert got.now[name].tolist() == getattr(now, name).tolist()
-    for k, (name, change) in enumerate(CHANGES.items()):
+    for k, (name, change) in enumerate(changes.items()):
         result = expected(state, RULES, change, backend)
         for output in STACKED:
             row = getattr(result, output)
             assert got.then[output][k].tolist() == got[name][output].tolist() == row.tolist(), (name, output)
             more = [int(a) - int(b) for a, b in zip(row.tolist(), getattr(now, output).tolist(), strict=True)]
             assert got.difference(output)[k].tolist() == more
-    assert len({tuple(row.tolist()) for row in got.then["dividends"]}) > len(CHANGES) // 2
+    assert len({tuple(row.tolist()) for row in got.then["dividends"]}) > len(changes) // 2
+
+
+def test_numbers_of_several_uids() -> None:
+    """A change sees what the one before it has left, and stakes keep what is below a rao."""
+    state = subnet(total_stake=np.array([[k, 900 - k] for k in range(N)], np.uint64))
+    change = moves.set_stake(2, 70) + moves.add_stake(3, 5) + moves.add_stake(2, 1) + moves.add_stake(3, -4)
+    changed, _ = moves.apply(state, RULES, change + moves.set_weights(1, {5: 1}) + moves.set_weights(0, {5: 1}))
+    stakes = state.total_stake.tolist()
+    stakes[2], stakes[3] = [0, 71], [3, 898]
+    assert changed.total_stake.tolist() == stakes
+    assert changed.last_update.tolist() == [1000, 1000, *[950] * 3, *[10] * 4]
+    got = yk.what_if(state, RULES, {"nothing": moves.Change(), "it": change}, emission=10**9, outputs=STACKED)
+    for name, of in (("nothing", state), ("it", replace(state, total_stake=changed.total_stake))):
+        assert got[name]["stake_weight"].tolist() == yk.epoch(of, RULES).stake_weight.tolist()
 
 
 def test_generated_subnets() -> None:

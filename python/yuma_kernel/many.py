@@ -14,6 +14,8 @@ from yuma_kernel.types import Hyperparameters, SubnetState
 
 _T = TypeVar("_T")
 
+_Inputs = tuple[SubnetState, Hyperparameters, int]
+
 _BATCH = 16
 
 
@@ -43,21 +45,18 @@ def _checked(name: str, index: int, item: object, kind: type[_T]) -> _T:
     return item
 
 
-class _Call:
-    """One epoch of the batch: what it takes, or why it cannot be computed."""
-
-    def __init__(self, backend: Backend, index: int, state: object, hyperparameters: object, emission: object) -> None:
-        self.error: InputError | None = None
+def _refused(backend: Backend, index: int, state: object, hyperparameters: object) -> InputError | None:
+    """Why an epoch of them cannot be computed."""
+    try:
+        known = _checked("states", index, state, SubnetState)
+        rules = _checked("hyperparameters", index, hyperparameters, Hyperparameters)
         try:
-            known = _checked("states", index, state, SubnetState)
-            rules = _checked("hyperparameters", index, hyperparameters, Hyperparameters)
-            try:
-                computable(backend, known, rules)
-            except InputError as error:
-                raise type(error)(error.field, error.rule, index) from None
+            computable(backend, known, rules)
         except InputError as error:
-            self.error = error
-        self.state, self.hyperparameters, self.emission = state, hyperparameters, emission
+            raise type(error)(error.field, error.rule, index) from None
+    except InputError as error:
+        return error
+    return None
 
 
 def _batches(indices: list[int], workers: int) -> list[list[int]]:
@@ -67,12 +66,11 @@ def _batches(indices: list[int], workers: int) -> list[list[int]]:
     return [indices[k : k + size] for k in range(0, len(indices), size)]
 
 
-def _computed(backend: Backend, calls: Sequence[_Call], trace: bool) -> Sequence[EpochResult]:
-    inputs: list[Any] = [(call.state, call.hyperparameters, call.emission) for call in calls]
+def _computed(backend: Backend, calls: Sequence[_Inputs], trace: bool) -> Sequence[EpochResult]:
     epochs = None if trace else getattr(backend, "epochs", None)
     if epochs is not None:
-        return cast("list[EpochResult]", epochs(inputs))
-    return [backend.epoch(state, hyperparameters, emission, trace) for state, hyperparameters, emission in inputs]
+        return cast("list[EpochResult]", epochs(calls))
+    return [backend.epoch(state, hyperparameters, emission, trace) for state, hyperparameters, emission in calls]
 
 
 @overload
@@ -139,23 +137,27 @@ def epoch_many(
         "emission": None if amounts is None else list(amounts),
     }
     count = _count(lists)
-    columns = zip(
-        *(
-            [single] * count if items is None else items
-            for items, single in zip(lists.values(), (states, hyperparameters, emission), strict=True)
-        ),
-        strict=True,
-    )
+    columns = [
+        [single] * count if items is None else items
+        for items, single in zip(lists.values(), (states, hyperparameters, emission), strict=True)
+    ]
+    calls: list[Any] = list(zip(*columns, strict=True))
     module = load_backend(backend)
-    calls = [_Call(module, index, *arguments) for index, arguments in enumerate(columns)]
+    results: list[EpochResult | InputError | None] = [None] * count
+    for index, (state, rules, _) in enumerate(calls):
+        # what nearly every call passes is seen here, as in `epoch`
+        if (
+            not isinstance(state, SubnetState)
+            or not isinstance(rules, Hyperparameters)
+            or state.previous_consensus is None
+            or rules.profile not in module.PROFILES
+        ):
+            results[index] = _refused(module, index, state, rules)
     trace, return_errors = boolean("trace", trace), boolean("return_errors", return_errors)
     workers = thread_count(threads)
-    if not return_errors:
-        for call in calls:
-            if call.error is not None:
-                raise call.error
-    results: list[EpochResult | InputError | None] = [call.error for call in calls]
-    good = [index for index, call in enumerate(calls) if call.error is None]
+    good = [index for index, error in enumerate(results) if error is None]
+    if not return_errors and len(good) < count:
+        raise next(error for error in results if isinstance(error, InputError))
     workers = max(1, min(workers, len(good)))
 
     def compute(batch: list[int]) -> None:

@@ -7,7 +7,7 @@ chain would store it; its last_update is the current block, in which it is set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeAlias
 
@@ -94,7 +94,7 @@ class Draft:
     def __init__(self, known: Known) -> None:
         self.known, self.state, self.hyperparameters = known, known.state, known.hyperparameters
         self.rows: dict[int, Row | AnyArray] = {}  # or dense: uint16[n], 0 for what is not there
-        self.arrays: dict[str, AnyArray] = {}
+        self.values: dict[str, dict[int, Any]] = {}  # by the name of one of the state's arrays, of some uids
         self.bonds: SparseRows | None = None
         self.owner_uid = known.state.owner_uid
         self.delay = 0
@@ -102,35 +102,51 @@ class Draft:
     def uid(self, name: str, uid: object) -> int:
         return integer(name, uid, 0, self.state.n - 1)
 
-    def array(self, name: str) -> AnyArray:
-        """One of the state's arrays, to be written to."""
-        if name not in self.arrays:
-            self.arrays[name] = np.array(getattr(self.state, name))
-        return self.arrays[name]
+    def set(self, name: str, uid: int, value: Any) -> None:
+        """What one of the state's arrays has of a uid."""
+        self.values.setdefault(name, {})[uid] = value
+
+    def get(self, name: str, uid: int) -> Any:
+        changed = self.values.get(name, {})
+        return changed[uid] if uid in changed else getattr(self.state, name)[uid]
 
     def set_row(self, uid: int, row: Row | AnyArray) -> None:
         self.rows[uid] = row
-        self.array("last_update")[uid] = self.state.current_block
+        self.set("last_update", uid, self.state.current_block)
 
     def parts(self, uid: int) -> AnyArray:
         """float64[n], the row in parts of its sum, not to be written to; 0 where that is."""
         return _parts(sparse(self.rows[uid]), self.state.n) if uid in self.rows else self.known.parts(uid)
 
     def set_dense(self, uid: int, dense: AnyArray) -> None:
-        """Weights of any scale, float64[n], to the nearest of 65535, ties to even."""
-        largest = dense.max()  # weight / largest, times 65535, each step rounded: as `weights_to_u16`
-        self.set_row(uid, np.rint(dense / largest * 65535 if largest > 0 else dense).astype(np.uint16))
+        """Weights of any scale, float64[n], to the nearest of 65535, ties to even; they are given up with this call."""
+        largest = np.maximum.reduce(dense)
+        if largest > 0:  # weight / largest, times 65535, each step rounded: as `weights_to_u16`
+            dense /= largest
+            dense *= 65535
+        self.set_row(uid, np.rint(dense, out=dense).astype(np.uint16))
 
     def weights(self) -> SparseRows:
         return with_rows(self.state.weights, {uid: sparse(row) for uid, row in self.rows.items()})
 
     def apply(self) -> SubnetState:
-        changes: dict[str, Any] = dict(self.arrays)
+        changes: dict[str, Any] = {name: stacked([self], name)[0] for name in self.values}
         if self.rows:
             changes["weights"] = self.weights()
         if self.bonds is not None:
             changes["bonds"] = self.bonds
         return replace(self.state, owner_uid=self.owner_uid, **changes)
+
+
+def stacked(some: Sequence[Draft], name: str) -> AnyArray:
+    """[k, n]: one of the state's arrays, as each of k drafts has it."""
+    held = getattr(some[0].state, name)
+    rows = np.empty((len(some), *held.shape), held.dtype)
+    rows[:] = held
+    for row, draft in zip(rows, some, strict=True):
+        for uid, value in draft.values.get(name, {}).items():
+            row[uid] = value
+    return rows
 
 
 def sparse(row: Row | AnyArray) -> Row:
@@ -283,7 +299,9 @@ def copy_consensus(uid: int) -> Change:
 def _toward_consensus(draft: Draft, uid: int, part: float) -> None:
     own = draft.uid("uid", uid)
     agreed = draft.known.agreed(own, own == draft.state.owner_uid)
-    draft.set_dense(own, agreed * part + draft.parts(own) * (1 - part))
+    blend = agreed * part
+    blend += draft.parts(own) * (1 - part)
+    draft.set_dense(own, blend)
 
 
 def delayed(change: Change, epochs: int) -> Change:
@@ -299,7 +317,7 @@ def _delayed(draft: Draft, steps: tuple[_Step, ...], late: int) -> None:
     for step in steps:
         step.apply(draft)
     beside = (
-        set(draft.arrays) - {"last_update"}
+        set(draft.values) - {"last_update"}
         or draft.bonds is not None
         or draft.hyperparameters is not draft.known.hyperparameters
     )
@@ -318,7 +336,7 @@ def set_stake(uid: int, rao: int) -> Change:
 
 
 def _set_stake(draft: Draft, uid: int, amount: int) -> None:
-    draft.array("total_stake")[draft.uid("uid", uid)] = (0, amount)
+    draft.set("total_stake", draft.uid("uid", uid), (0, amount))
 
 
 def add_stake(uid: int, rao: int) -> Change:
@@ -329,21 +347,21 @@ def add_stake(uid: int, rao: int) -> Change:
 
 def _add_stake(draft: Draft, uid: int, amount: int) -> None:
     own = draft.uid("uid", uid)
-    held = draft.array("total_stake")
-    now = int(held[own, 1]) + amount
+    fraction, held = draft.get("total_stake", own)
+    now = int(held) + amount
     if not 0 <= now < 2**63:
         raise InputError("rao", f"expected uid {own} to be left with 0 to 2^63 - 1 rao, got {now}")
-    held[own, 1] = now
+    draft.set("total_stake", own, (fraction, now))
 
 
 def _cleared(draft: Draft, uid: int) -> None:
     """Its rows, stake, permit, commit and ownership."""
     draft.owner_uid = None if draft.owner_uid == uid else draft.owner_uid
     draft.rows[uid] = _NOTHING
-    draft.array("total_stake")[uid] = 0
-    draft.array("validator_permit")[uid] = False
+    draft.set("total_stake", uid, (0, 0))
+    draft.set("validator_permit", uid, False)
     if draft.state.commit_block is not None:
-        draft.array("commit_block")[uid] = U64_MAX
+        draft.set("commit_block", uid, U64_MAX)
     draft.bonds = with_rows(draft.state.bonds if draft.bonds is None else draft.bonds, {uid: _NOTHING})
 
 
@@ -365,7 +383,7 @@ def add_validator(uid: int, rao: int, weights: object) -> Change:
 
 
 def _permit(draft: Draft, uid: int) -> None:
-    draft.array("validator_permit")[draft.uid("uid", uid)] = True
+    draft.set("validator_permit", draft.uid("uid", uid), True)
 
 
 def replace_miner(uid: int) -> Change:
@@ -379,7 +397,7 @@ def _replace_miner(draft: Draft, uid: int) -> None:
     own = draft.uid("uid", uid)
     _cleared(draft, own)
     for name in ("block_at_registration", "last_update"):
-        draft.array(name)[own] = draft.state.current_block
+        draft.set(name, own, draft.state.current_block)
 
 
 # -- the subnet's rules

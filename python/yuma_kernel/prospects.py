@@ -12,7 +12,7 @@ import numpy as np
 from yuma_kernel.arrays import U64_MAX, AnyArray, I64Array, has_items, integer, seal
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
-from yuma_kernel.moves import Change, Draft, drafts
+from yuma_kernel.moves import Change, Draft, drafts, stacked
 from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
@@ -22,8 +22,8 @@ from yuma_kernel.variants import variants
 
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")
 """The outputs that are shown where none are named; without an emission the last says nothing, and is left out."""
-STACK: Final = 32
-"""The variants whose weights are laid out at a time: more would leave the cache before they are computed."""
+STACK_BYTES: Final = 2**18
+"""Of the weights of changes that are laid out at a time: more would leave the cache before they are read."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,9 +217,8 @@ def _next(
     together = [k for k, draft in enumerate(come) if draft.owner_uid == state.owner_uid]
     some = [come[k] for k in together]
     given: dict[str, Any] = {}
-    for name in sorted({name for draft in some for name in draft.arrays}):
-        held = getattr(state, name)
-        given[name] = np.stack([draft.arrays.get(name, held) for draft in some])
+    for name in sorted({name for draft in some for name in draft.values}):
+        given[name] = stacked(some, name)
     if any(draft.bonds is not None for draft in some):
         given["bonds"] = [state.bonds if draft.bonds is None else draft.bonds for draft in some]
     moved = sorted({uid for draft in some for uid in draft.rows})
@@ -272,26 +271,27 @@ def _all_plain(some: list[Draft], moved: list[int]) -> bool:
 
 
 def _dense(state: SubnetState, moved: list[int], some: list[Draft]) -> Iterator[AnyArray]:
-    """The rows of the uids that any change moves, a stack of changes at a time."""
+    """The rows of the uids that any change moves, of several changes at a time, in the same array."""
     place = {uid: r for r, uid in enumerate(moved)}
     held = np.zeros((len(moved), state.n), np.uint16)
     for uid, r in place.items():
         uids, values = some[0].known.row(uid)
         held[r, uids] = values
 
-    def laid_out(part: list[Draft]) -> AnyArray:
-        stack = np.empty((len(part), *held.shape), np.uint16)
-        stack[:] = held
-        for k, draft in enumerate(part):
+    stack = np.repeat(held[None], max(1, min(len(some), STACK_BYTES // held.nbytes)), axis=0)
+    for begin in range(0, len(some), len(stack)):
+        part = some[begin : begin + len(stack)]
+        for dense, draft in zip(stack, part, strict=False):
             for uid, row in draft.rows.items():
                 if isinstance(row, tuple):
-                    stack[k, place[uid]] = 0
-                    stack[k, place[uid], row[0]] = row[1]
+                    dense[place[uid]] = 0
+                    dense[place[uid], row[0]] = row[1]
                 else:
-                    stack[k, place[uid]] = row
-        return stack
-
-    return (laid_out(some[begin : begin + STACK]) for begin in range(0, len(some), STACK))
+                    dense[place[uid]] = row
+        yield stack[: len(part)]
+        for dense, draft in zip(stack, part, strict=False):
+            for uid in draft.rows:
+                dense[place[uid]] = held[place[uid]]
 
 
 # -- further epochs

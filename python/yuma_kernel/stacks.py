@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
 import numpy as np
 
 from yuma_kernel.arrays import AnyArray
 from yuma_kernel.extras import extra
-from yuma_kernel.results import _ONE, _over, in_floats
+from yuma_kernel.results import _ONE, OUTPUT_TABLE, STACKED, _over, in_floats
+
+_DTYPES: Final = {name: OUTPUT_TABLE[name].dtype for name in STACKED}
+_WIDEST_FIRST: Final = sorted(STACKED, key=lambda name: -_DTYPES[name].itemsize)
+"""In which order one after the other is aligned."""
+
+
+def stacked_bytes(outputs: Iterable[str], count: int, n: int) -> int:
+    """How much memory these have, [count, n] each: a multiple of eight."""
+    return -(-count * n * sum(_DTYPES[name].itemsize for name in outputs) // 8) * 8
+
+
+def stacks_in(memory: AnyArray, outputs: Collection[str], count: int, n: int) -> dict[str, AnyArray]:
+    """By output [count, n], to be written, in one piece of memory (uint8): a large one has large pages, and fewer faults."""
+    at, arrays = 0, {}
+    for name in _WIDEST_FIRST:
+        if name in outputs:
+            arrays[name] = np.ndarray((count, n), _DTYPES[name], memory, at)
+            at += arrays[name].nbytes
+    return {name: arrays[name] for name in outputs}
+
+
+def stacked(outputs: Collection[str], count: int, n: int) -> dict[str, AnyArray]:
+    """The same in memory of their own."""
+    return stacks_in(np.empty(stacked_bytes(outputs, count, n), np.uint8), outputs, count, n)
 
 
 class Stacked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,13 @@ from yuma_kernel.arrays import AnyArray, BoolArray, U16Array, U64Array, array, f
 from yuma_kernel.epoch import Backend, load_backend, supported
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.pool import spread, thread_count
-from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
+from yuma_kernel.results import OUTPUTS, STACKED
 from yuma_kernel.rows import SparseRows, stored_rows
-from yuma_kernel.stacks import Stacked
+from yuma_kernel.stacks import Stacked, stacked, stacked_bytes, stacks_in
 from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_state, stored_consensus
 from yuma_kernel.values import _Value
+
+_T = TypeVar("_T")
 
 MAX_VARIANTS: Final = 2**31 - 1
 
@@ -28,6 +30,13 @@ milliseconds between two chances of an interrupt, and little beside it that is d
 
 CHUNK: Final = 1024
 """The most variants of a call."""
+
+BLOCK_BYTES: Final = 2**24
+"""Of results of which nobody knows how many there will be, the most for which memory is taken at once, unless a chunk needs
+more: large pieces have large pages, which cost less to fill."""
+
+BLOCK_OF_USED: Final = 16
+"""And at most so many times as much as they have taken before: few results take little."""
 
 
 Progress = Callable[[int, int | None], object]
@@ -143,7 +152,7 @@ class Chunk:
     Attributes:
         first, count: which variants.
         given: arrays with a row or an item for each; lists of SparseRows and Hyperparameters; dense weights as
-            uint16[count, uids, n] in C order, which somebody else may be writing to, or as a tuple of uint16[uids, n].
+            uint16[count, uids, n] in C order, which somebody else may be writing to.
         kept: by output, where the rows of these variants go.
         bonds: where the bonds go, if they are kept.
     """
@@ -167,16 +176,89 @@ class _Kind(Protocol):
     def own(self, value: Any) -> Any:
         """Of one variant, what the caller cannot change any more."""
 
-    def gathered(self, values: list[Any]) -> Any:
-        """A stack of what `own` gave."""
+    def room(self, value: Any, most: int) -> _Room:
+        """For what so many variants have each, one after the other; the first of them has this."""
 
-    def piece(self, stack: Any, first: int, stable: bool) -> Any:
-        """Part of a stack, checked, for a chunk that begins at `first`; `stable` where nobody writes to it until it is
-        computed."""
+    def piece(self, stack: Any, first: int) -> Any:
+        """Part of a stack, checked, for a chunk that begins at `first`."""
+
+
+class _Room(Protocol):
+    """A stack that is made of what comes by an iterator."""
+
+    def put(self, value: Any) -> int:
+        """What one variant has: 1; 0 where that cannot stand beside the others."""
+
+    def put_all(self, stack: Any, begin: int, most: int, first: int) -> int:
+        """Of what `_Kind.opened` gave from `begin` on no more than `most`, which are the variants from `first` on: how many;
+        0 where they cannot stand beside the others."""
+
+    def stack(self) -> Any:
+        """What was put."""
+
+
+class _List:
+    """A stack of objects of one type, each as `own` gives it, or `read` several in a list."""
+
+    def __init__(self, own: Callable[[Any], Any], read: Callable[[Any, int], Any]) -> None:
+        self.own, self.read = own, read
+        self.items: list[Any] = []
+
+    def put(self, value: Any) -> int:
+        item = self.own(value)
+        if self.items and type(item) is not type(self.items[0]):
+            return 0
+        self.items.append(item)
+        return 1
+
+    def put_all(self, stack: Any, begin: int, most: int, first: int) -> int:
+        if not isinstance(stack, list):
+            return 0
+        items = self.read(stack[begin : begin + most], first)
+        self.items += items
+        return len(items)
+
+    def stack(self) -> Any:
+        return self.items
+
+
+class _Array:
+    """A stack of arrays of one shape, or of numbers, each copied to its place once: as it is, or where it is of another kind
+    as `own` gives it, or `read` several."""
+
+    def __init__(self, own: Callable[[Any], Any], read: Callable[[Any, int], Any], like: AnyArray, most: int) -> None:
+        self.own, self.read = own, read
+        self.dtype, self.shape = like.dtype, like.shape
+        self.rows, self.count = np.empty((most, *like.shape), like.dtype), 0
+
+    def put(self, value: Any) -> int:
+        plain = value[...] if type(value) is np.ndarray else None  # a view, whose shape and dtype nobody else can set
+        if plain is None or plain.dtype != self.dtype or plain.shape != self.shape:
+            plain = self.own(value)
+            if not isinstance(plain, np.ndarray) or plain.shape != self.shape:
+                return 0
+        self.rows[self.count] = plain
+        self.count += 1
+        return 1
+
+    def put_all(self, stack: Any, begin: int, most: int, first: int) -> int:
+        part = stack[begin : begin + most]
+        if not isinstance(part, np.ndarray) or part.shape[1:] != self.shape:
+            return 0
+        if part.dtype != self.dtype:
+            part = self.read(part, first)
+        self.rows[self.count : self.count + len(part)] = part
+        self.count += len(part)
+        return len(part)
+
+    def stack(self) -> Any:
+        return self.rows[: self.count]
 
 
 def _depth(value: Any) -> int:
     """The number of dimensions that it has as an array, by the first of its items."""
+    if type(value) is np.ndarray:
+        return int(value.ndim)
     depth = 0
     while isinstance(value, (list, tuple)) and depth <= 8:
         depth += 1
@@ -217,17 +299,17 @@ class _Arrays:
     def opened(self, value: Any) -> Any:
         if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
             return self._read(value, None)
-        plain = np.asarray(value)
+        plain = np.asarray(value)[...]  # a view, whose shape and dtype nobody else can set
         self._read(plain[:0], 0)
         return plain
 
     def own(self, value: Any) -> Any:
         return array(self.name, value, self.dtype, self.shape)
 
-    def gathered(self, values: list[Any]) -> Any:
-        return np.stack(values)
+    def room(self, value: Any, most: int) -> _Room:
+        return _Array(self.own, self.piece, self.own(value), most)
 
-    def piece(self, stack: Any, first: int, stable: bool) -> Any:
+    def piece(self, stack: Any, first: int) -> Any:
         try:
             rows = self._read(stack, None)
             if self.check is not None:
@@ -280,10 +362,10 @@ class _Rows:
             raise InputError(self.name, f"expected {self.n} rows, as the state has, got {rows.n}")
         return rows
 
-    def gathered(self, values: list[Any]) -> Any:
-        return values
+    def room(self, value: Any, most: int) -> _Room:
+        return _List(self.own, self.piece)
 
-    def piece(self, stack: Any, first: int, stable: bool) -> Any:
+    def piece(self, stack: Any, first: int) -> Any:
         return _each(self.own, stack, first)
 
 
@@ -316,6 +398,8 @@ class _Weights:
         return hasattr(first, "indptr")
 
     def stacked(self, value: Any) -> bool:
+        if type(value) is np.ndarray:
+            return self.dense.stacked(value)
         return not hasattr(value, "indptr") and (self._is_sparse(value) or self.dense.stacked(value))
 
     def opened(self, value: Any) -> Any:
@@ -324,22 +408,21 @@ class _Weights:
     def own(self, value: Any) -> Any:
         return self.sparse.own(value) if self._is_sparse(value) else self.dense.own(value)
 
-    def gathered(self, values: list[Any]) -> Any:
-        """Dense rows as a tuple, and no stack, which would be a second copy of the largest of all inputs."""
-        if isinstance(values[0], SparseRows):
-            return values
-        return tuple(rows if self.order is None else np.ascontiguousarray(rows[self.order]) for rows in values)
+    def room(self, value: Any, most: int) -> _Room:
+        first = self.own(value)
+        if isinstance(first, SparseRows):
+            return _List(self.own, self.sparse.piece)
+        return _Array(self.own, self.dense.piece, first, most)
 
-    def piece(self, stack: Any, first: int, stable: bool) -> Any:
-        if isinstance(stack, tuple):  # what `gathered` made
-            return stack
+    def piece(self, stack: Any, first: int) -> Any:
+        """Dense rows without a second copy, which would be of the largest of all inputs."""
         if isinstance(stack, list):
-            return self.sparse.piece(stack, first, stable)
+            return self.sparse.piece(stack, first)
         if stack.dtype != np.uint16:  # of another byte order neither
-            stack, stable = self.dense.piece(stack, first, stable), True
+            stack = self.dense.piece(stack, first)
         if self.order is not None:
             return np.ascontiguousarray(stack[:, self.order])  # which NumPy lays out as it likes
-        return np.require(stack, requirements=["C", "A"]) if stable else np.array(stack, order="C")
+        return np.require(stack, requirements=["C", "A"])
 
 
 @dataclass(frozen=True)
@@ -364,10 +447,10 @@ class _Rules:
         self.known(value)
         return value
 
-    def gathered(self, values: list[Any]) -> Any:
-        return values
+    def room(self, value: Any, most: int) -> _Room:
+        return _List(self.own, self.piece)
 
-    def piece(self, stack: Any, first: int, stable: bool) -> Any:
+    def piece(self, stack: Any, first: int) -> Any:
         return _each(self.own, stack, first)
 
 
@@ -388,12 +471,15 @@ class _Stack:
         return len(self.values) - first
 
     def take(self, first: int, count: int) -> Any:
-        return self.kind.piece(self.values[first : first + count], first, stable=True)
+        return self.kind.piece(self.values[first : first + count], first)
 
 
-def _alike(a: Any, b: Any) -> bool:
-    """Whether what two variants have can stand in one stack: not rows of two kinds, nor arrays of two lengths."""
-    return type(a) is type(b) and getattr(a, "shape", None) == getattr(b, "shape", None)
+def _of(variant: int, function: Callable[..., _T], *arguments: Any) -> _T:
+    """What it gives; what it refuses is of this variant."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        raise type(error)(error.field, error.rule, _front(variant, error.index)) from None
 
 
 class _Stream:
@@ -404,9 +490,12 @@ class _Stream:
 
     def __init__(self, kind: _Kind, values: Iterator[Any]) -> None:
         self.kind, self.values = kind, values
-        self.stack: Any = None  # of variants that are not yet taken, the first at `at`
-        self.at, self.stable = 0, False
-        self.pending: list[Any] = []
+        self.stack: Any = ()  # of variants that are not yet taken, the first at `at`
+        self.at = 0
+        # what was yielded and is not yet in a stack: nothing, what one variant has, or what several have from `begin` on
+        self.several: bool | None = None
+        self.left: Any = None
+        self.begin = 0
 
     def sample(self) -> Any:
         """What the first variant has, before any is taken; None where there is none."""
@@ -414,44 +503,51 @@ class _Stream:
 
     def available(self, first: int, most: int) -> int:
         """How many variants can be taken at once, from `first` on; 0: there are no more."""
-        while self.stack is None or self.at == len(self.stack):
-            if not self._pull(first, most):
-                return 0
+        if self.at == len(self.stack):
+            self.stack, self.at = self._next(first, most), 0
         return len(self.stack) - self.at
 
-    def _pull(self, first: int, most: int) -> bool:
-        """The next stack that is yielded, or those of one variant up to the next stack."""
-        singles: list[Any] = []
-        while len(singles) < most:
-            try:
-                value = self.pending.pop() if self.pending else next(self.values)
-            except StopIteration:
+    def _next(self, first: int, most: int) -> Any:
+        """A stack of the next variants: as many as can stand in one, and no more than `most`."""
+        room, at = None, first
+        while at < first + most and (self.several is not None or self._ask(at)):
+            if room is None:
+                room = _of(at, self.kind.room, self.left[self.begin] if self.several else self.left, most)
+            if self.several:
+                put = room.put_all(self.left, self.begin, first + most - at, at)
+                self.begin += put
+                over = self.begin == len(self.left)
+            else:
+                put = _of(at, room.put, self.left)
+                over = put == 1
+            if over:
+                self.several, self.left = None, None
+            elif not put:
                 break
-            if self.kind.stacked(value):
-                if singles:
-                    self.pending.append(value)
-                    break
-                try:
-                    self.stack, self.at, self.stable = self.kind.opened(value), 0, False
-                except InputError as error:
-                    raise _moved(error, first) from None
+            at += put
+        return () if room is None else room.stack()
+
+    def _ask(self, first: int) -> bool:
+        """The iterator for more: whether there is."""
+        while True:
+            try:
+                value = next(self.values)
+            except StopIteration:
+                return False
+            if not self.kind.stacked(value):
+                self.several, self.left = False, value
                 return True
             try:
-                single = self.kind.own(value)
+                self.left, self.begin = self.kind.opened(value), 0
             except InputError as error:
-                raise type(error)(error.field, error.rule, _front(first + len(singles), error.index)) from None
-            if singles and not _alike(single, singles[0]):
-                self.pending.append(single)
-                break
-            singles.append(single)
-        if not singles:
-            return False
-        self.stack, self.at, self.stable = self.kind.gathered(singles), 0, True
-        return True
+                raise _moved(error, first) from None
+            if len(self.left):
+                self.several = True
+                return True
 
     def take(self, first: int, count: int) -> Any:
         begin, self.at = self.at, self.at + count
-        return self.kind.piece(self.stack[begin : self.at], first, self.stable)
+        return self.kind.piece(self.stack[begin : self.at], first)
 
 
 class _Counted:
@@ -501,25 +597,34 @@ class _Kept:
 
     def __init__(self, outputs: Sequence[str], n: int, count: int | None) -> None:
         self.outputs, self.n = outputs, n
-        self.whole = None if count is None else self._room(count)
+        self.whole = None if count is None else stacked(outputs, count, n)
         self.chunks: list[dict[str, AnyArray]] = []
-
-    def _room(self, count: int) -> dict[str, AnyArray]:
-        return {name: np.empty((count, self.n), OUTPUT_TABLE[name].dtype) for name in self.outputs}
+        self.block, self.used = np.empty(0, np.uint8), 0  # what is left of the last one; the bytes of all chunks
 
     def of(self, first: int, count: int) -> dict[str, AnyArray]:
         if self.whole is not None:
             return {name: rows[first : first + count] for name, rows in self.whole.items()}
-        self.chunks.append(self._room(count))
+        size = stacked_bytes(self.outputs, count, self.n)
+        if self.block.size < size:
+            self.block = np.empty(max(size, min(BLOCK_BYTES, BLOCK_OF_USED * self.used)), np.uint8)
+        self.chunks.append(stacks_in(self.block, self.outputs, count, self.n))
+        self.block, self.used = self.block[size:], self.used + size
         return self.chunks[-1]
 
-    def arrays(self) -> dict[str, AnyArray]:
+    def arrays(self, count: int) -> dict[str, AnyArray]:
+        """Of all variants, as many as there were; to be asked for once."""
         if self.whole is not None:
             return self.whole
-        if not self.chunks:
-            return self._room(0)
-        # one output after the other, so that no more than one is there twice
-        return {name: np.concatenate([chunk.pop(name) for chunk in self.chunks]) for name in self.outputs}
+        whole, begin = stacked(self.outputs, count, self.n), 0
+        self.block = self.block[:0]
+        self.chunks.reverse()
+        while self.chunks:  # and away with it: no more than a block of them is there twice
+            end = begin
+            for name, rows in self.chunks.pop().items():
+                end = begin + len(rows)
+                whole[name][begin:end] = rows
+            begin = end
+        return whole
 
 
 def variants(
@@ -667,7 +772,7 @@ def variants(
     return Variants(
         n=n,
         count=done,
-        arrays=MappingProxyType({name: seal(rows) for name, rows in kept.arrays().items()}),
+        arrays=MappingProxyType({name: seal(rows) for name, rows in kept.arrays(done).items()}),
         stored_bonds=tuple(rows for first in sorted(all_bonds) for rows in all_bonds[first]) if keep_bonds else None,
     )
 
@@ -691,7 +796,7 @@ def _uids(uids: object, n: int) -> tuple[U16Array, AnyArray | None]:
 
 
 def _held_rows(state: SubnetState, uids: U16Array, kind: Any, dense: Any) -> SparseRows:
-    return with_dense_rows(state.weights, uids, kind.gathered([kind.own(dense)])[0])
+    return with_dense_rows(state.weights, uids, kind.piece(kind.own(dense)[None], 0)[0])
 
 
 def with_dense_rows(rows: SparseRows, uids: U16Array, dense: AnyArray) -> SparseRows:
@@ -755,11 +860,10 @@ def _stepwise(plan: Plan, backend: Backend) -> Callable[[Chunk], None]:
 
     def compute(chunk: Chunk) -> None:
         dense = chunk.given.get("weights")
-        if isinstance(dense, np.ndarray):
-            dense = dense.copy()
+        dense = dense.copy() if isinstance(dense, np.ndarray) else None
         for k in range(chunk.count):
             changes = {name: piece[k] for name, piece in chunk.given.items() if name in state_fields}
-            if isinstance(dense, (np.ndarray, tuple)):
+            if dense is not None:
                 changes["weights"] = with_dense_rows(plan.state.weights, plan.uids, dense[k])
             state = replace(plan.state, **changes)
             rules = plan.hyperparameters or chunk.given["hyperparameters"][k]
