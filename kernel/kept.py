@@ -50,7 +50,7 @@ class Desk:
     def spread(self, size: int) -> Any:
         """The workspace, of `size` bytes at least; `self.size` says of how many."""
         if self.size < size:
-            self.workspace = None  # before there is another one
+            self.workspace, self.size = None, 0  # before there is another one, which there may be no memory for
             self.workspace, self.size = allocate(size), size
         return self.workspace
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from yuma_kernel.kernel import kept
+import yuma_kernel as yk
+from yuma_kernel.kernel import kept, selfcheck
 
 CALLS: Final = int(os.environ.get("YUMA_CALLS", "10000"))
 
@@ -182,6 +183,23 @@ def test_a_thread_keeps_one_desk() -> None:
         assert kept.take() is not outer
     finally:
         kept.put(held)
+
+
+def test_a_call_after_one_that_found_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace that was to be replaced by a larger one is gone by then."""
+    state, rules = selfcheck.subnet(), yk.Hyperparameters()
+    expected = yk.epoch(state, rules, backend="c")
+
+    def none(size: int) -> None:
+        raise MemoryError(size)
+
+    desk = kept.take()
+    with monkeypatch.context() as full:
+        full.setattr(kept, "allocate", none)
+        with pytest.raises(MemoryError):
+            desk.spread(desk.size + 1)
+    kept.put(desk)
+    assert yk.epoch(state, rules, backend="c") == expected
 
 
 def test_what_a_thread_keeps_ends_at_its_cap() -> None:
