@@ -95,10 +95,8 @@ class Run:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.free: list[_Memory] = []
-        w, b = plan.state.weights, plan.state.bonds
-        replaced = (w.indptr[1:] - w.indptr[:-1])[plan.uids].sum() if plan.uids.size else 0
-        self.held_weights, self.held_bonds = w.uid.size, b.uid.size
-        self.dense_weights = plan.uids.size * plan.state.n + w.uid.size - int(replaced)
+        self.held_weights, self.held_bonds = plan.state.weights.uid.size, plan.state.bonds.uid.size
+        self.dense_weights = plan.dense_weights
 
     def __call__(self, chunk: Chunk) -> None:
         try:

@@ -562,6 +562,19 @@ def test_progress(backend: str) -> None:
         assert seen[-1] == (many, many)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_few_variants_of_many_weights_are_a_chunk(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are held count, so that no call of the kernel takes long."""
+    state, h = SMALL
+    weights = state.n + state.weights.uid.size - int(state.weights.indptr[1])
+    monkeypatch.setattr(sys.modules["yuma_kernel.variants"], "CHUNK_ENTRIES", 5 * (state.n + weights))
+    row = np.full((40, 1, state.n), 7, np.uint16)
+    seen: list[int] = []
+    some: Any = iter(row) if streamed else row
+    yk.variants(state, h, weights=some, uids=[0], threads=1, progress=lambda done, _: seen.append(done))
+    assert seen == ([1, *range(6, 40, 5), 40] if streamed else [*range(5, 41, 5)])
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_is_raised_on_the_way(threads: int) -> None:
     """By progress, by an iterator: it ends the call, and the next one is as good as any."""

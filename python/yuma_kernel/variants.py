@@ -144,6 +144,13 @@ class Plan:
     outputs: tuple[str, ...]  # arrays
     keep_bonds: bool
 
+    @property
+    def dense_weights(self) -> int:
+        """The most weights of a variant with dense rows: all of these, and what others have."""
+        w = self.state.weights
+        replaced = (w.indptr[1:] - w.indptr[:-1])[self.uids]
+        return int(self.uids.size * self.state.n + w.uid.size - replaced.sum(dtype=np.int64))
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -547,7 +554,10 @@ class _Stream:
 
     def take(self, first: int, count: int) -> Any:
         begin, self.at = self.at, self.at + count
-        return self.kind.piece(self.stack[begin : self.at], first)
+        part = self.stack[begin : self.at]
+        if self.at == len(self.stack):
+            self.stack, self.at = (), 0  # whose memory is free as soon as the chunk is computed
+        return self.kind.piece(part, first)
 
 
 class _Counted:
@@ -765,6 +775,7 @@ def variants(
     def finished(chunk: Chunk) -> None:
         nonlocal done
         done += chunk.count
+        chunk.given.clear()  # for the next chunks, which then find this memory in the cache
         if progress is not None:
             progress(done, total)
 
@@ -847,7 +858,11 @@ def _outputs(outputs: object) -> tuple[tuple[str, ...], bool]:
 def _most(plan: Plan, weights: Any, total: int | None, workers: int) -> int:
     """The variants of a chunk; so few that the threads end nearly together."""
     first = plan.state.weights if weights is None else weights.sample()
-    entries = plan.state.n + (first.uid.size if isinstance(first, SparseRows) else np.size(first))
+    if isinstance(first, np.ndarray):
+        weights_of_one = plan.dense_weights
+    else:
+        weights_of_one = first.uid.size if isinstance(first, SparseRows) else np.size(first)
+    entries = plan.state.n + weights_of_one
     if plan.keep_bonds:
         entries += plan.state.bonds.uid.size
     most = min(CHUNK, max(1, CHUNK_ENTRIES // entries))
