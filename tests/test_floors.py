@@ -18,7 +18,7 @@ FLOORS: Final = (
     "errors units values tables files extras arrays profiles stake rows types",
     "results epoch stages reference backend_reference kernel kernel.*",
     # and what takes their plans
-    "pool many stacks simulation variants weights names changes kernel.native kernel.consecutive kernel.variants",
+    "pool many stacks simulation sources variants weights names changes kernel.native kernel.consecutive kernel.variants",
     "snapshot convert",
     "chain chain.* explanation comparison submission permits moves prospects search",
     "plots studies studies.*",
