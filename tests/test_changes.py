@@ -113,6 +113,8 @@ def test_weights_refused() -> None:
             BEFORE.with_weights(1, weights)
         assert caught.value.field in ("weights", "uid"), caught.value
         assert words in caught.value.rule, caught.value
+    for value in (-1, -0.5, "1", float("inf")):  # by the uid, whatever its place in the row
+        refused(lambda value=value: BEFORE.with_weights(1, {3: 1, 4: value}), "weights", 4)  # type: ignore[misc]
 
 
 # -- stake ----------------------------------------------------------------------------------------------------------------

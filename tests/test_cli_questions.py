@@ -129,6 +129,17 @@ def test_compare_csv(paths: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert {row["member"] for row in rows} == {"", "0", "1", "interaction"}
 
 
+def test_compare_of_needs_a_uid(paths: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["compare", *paths, "--of", "incentive"])
+    assert caught.value.code == 2
+    assert "--of: needs --uid" in capsys.readouterr().err
+    assert cli.main(["compare", *paths, "--uid", "3", "--csv"]) == 0
+    own = capsys.readouterr().out
+    assert cli.main(["compare", *paths, "--uid", "3", "--of", "emission", "--csv"]) == 0
+    assert capsys.readouterr().out == own
+
+
 def test_compare_table(paths: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rich")
     assert cli.main(["compare", *paths]) == 0

@@ -262,6 +262,13 @@ def test_a_proportion_in_place_of_what_is_stored(
     assert f"yuma-kernel: error: {said}" in capsys.readouterr().err
 
 
+def test_no_study_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["study"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Usage: yuma-kernel study")
+    assert err == ""
+
+
 def test_an_unknown_study(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["study", "nothing"])

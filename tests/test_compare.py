@@ -329,7 +329,16 @@ def test_what_it_says() -> None:
     paid = [sum(yk.epoch(s.state, s.hyperparameters, emission=s.emission).emission.tolist()) for s in (before, after)]
     assert f"Paid: {paid[0] / 1e9:.9f} to {paid[1] / 1e9:.9f} alpha; proportions do not depend on it" in text
     assert "Paid" not in str(yk.compare(before, replace(after, emission=before.emission)))
-    assert "No amounts: both emissions are 0" in str(yk.compare(replace(before, emission=0), replace(after, emission=0)))
+    assert "No amounts: neither pays anything" in str(yk.compare(replace(before, emission=0), replace(after, emission=0)))
+    unpaid = replace(before.state, total_stake=yk.stake_from_rao([0] * 5), validator_permit=np.zeros(5, bool))
+    nothing = yk.compare(*(yk.Snapshot(replace(unpaid, current_block=b), yk.Hyperparameters(), 10**9) for b in (2000, 2001)))
+    assert str(nothing).splitlines() == [
+        "Differ: blocks",
+        "No amounts: neither pays anything. What proportions became: of(uid, 'incentive'), of(uid, 'dividends')",
+        "No uid has anything else than before",
+    ]
+    results = [yk.epoch(s.state, s.hyperparameters, emission=s.emission) for s in (before, after)]
+    assert str(yk.compare(*results)).endswith("proportions are of 65535")
     assert repr(comparison).startswith("Comparison(weights, stake, hyperparameters, emission; ")
     assert "<td>" in comparison._repr_html_()
     b = comparison.of(3, "incentive")

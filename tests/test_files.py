@@ -38,3 +38,11 @@ def test_a_save_that_fails_changes_nothing(
     save(os.fsencode(path))
     assert path.read_bytes() != b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_the_file_that_is_named_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere" / "a", tmp_path):
+        with pytest.raises(OSError, match=r"\w") as caught:
+            write(path, b"new")
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+        assert os.listdir(tmp_path) == []

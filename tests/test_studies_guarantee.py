@@ -155,6 +155,8 @@ def test_results_do_not_depend_on_the_workers() -> None:
         assert same(guarantee(**SMALL, executor=threads), alone)
     with ProcessPoolExecutor(2) as processes:
         assert same(guarantee(**SMALL, executor=processes), alone)
+    with pytest.raises(yk.InputError, match=r"executor: expected one of concurrent.futures, or like it, got int"):
+        guarantee(**SMALL, executor=2)  # type: ignore[arg-type]
 
 
 def test_folder_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -352,8 +352,8 @@ def test_stake_from_rao() -> None:
     stake = yk.stake_from_rao([0, 1, 2**63 - 1])
     assert stake.dtype == np.uint64
     assert bits(stake) == [0, 1 << 64, (2**63 - 1) << 64]
-    refused(lambda: yk.stake_from_rao([1, 2**63]), "stake", 1)
-    refused(lambda: yk.stake_from_rao([-1]), "stake", 0, "negative")
+    refused(lambda: yk.stake_from_rao([1, 2**63]), "stake", 1, "less than 2^63 rao, got 9223372036854775808")
+    refused(lambda: yk.stake_from_rao([-1]), "stake", 0, "from 0 to")
 
 
 # -- frozen ---------------------------------------------------------------------------------------------------------------
@@ -468,6 +468,8 @@ def test_first_difference_names_stage_and_uid() -> None:
     assert difference is not None
     assert (difference.stage, difference.uid) == ("bonds", 1)  # bonds come before dividends in the law
     assert (difference.expected, difference.got) == ((0, 1), None)
+    for names in ({"dividend": dividends}, {**expected, "rank": dividends}):  # compared with nothing, they would seem equal
+        refused(lambda names=names: result.first_difference(names), "expected", None, "names of outputs")  # type: ignore[misc]
     wrong_dtype = result.first_difference({"emission": result.emission.astype(np.int64)})
     assert wrong_dtype is not None
     assert wrong_dtype.uid is None
@@ -478,3 +480,26 @@ def test_reprs_are_short() -> None:
     for value in (state(), state().weights, result):
         assert repr(value).startswith(type(value).__name__)
         assert len(repr(value)) < 300
+
+
+def test_rows_of_several_lengths_are_said_to_be_so() -> None:
+    refused(lambda: yk.SparseRows.from_dense([[0, 1], [2]]), "matrix", 1, "rows of one length, got 2 and 1")
+    refused(lambda: yk.SparseRows.from_dense([0, 1]), "matrix", None, "2 dimensions, got 1")
+
+
+def test_labels_of_pandas_that_are_uids_in_another_order_are_refused() -> None:
+    """By place they would be others' values, by label they would be read as nothing else is; other labels are no uids."""
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
+    mixed, own = pandas.Series([7, 8, 9], index=[2, 0, 1]), pandas.Series([7, 8, 9], index=["a", "b", "c"])
+    for name in ("last_update", "block_at_registration", "commit_block", "previous_consensus"):
+        refused(lambda name=name: state(**{name: mixed}), name, 0, "ascending order, got label 2")  # type: ignore[misc]
+        kept = [getattr(state(**{name: given}), name).tolist() for given in (own, mixed.sort_index(), own[::-1])]
+        assert kept == [[7, 8, 9], [8, 9, 7], [9, 8, 7]]
+    refused(lambda: state(validator_permit=mixed > 7), "validator_permit", 0)
+    refused(lambda: yk.stake_from_rao(mixed), "stake", 0)
+    refused(lambda: yk.stake_from_floats(mixed / 2), "stake", 0)
+    refused(lambda: yk.total_stake_bits(mixed, mixed, 1), "alpha_stake", 0)
+    square = pandas.DataFrame(np.arange(9).reshape(3, 3))
+    for other in (square.loc[[0, 2, 1]], square[[0, 2, 1]]):
+        refused(lambda other=other: yk.SparseRows.from_dense(other), "matrix", 1)  # type: ignore[misc]
+    assert yk.SparseRows.from_dense(square.loc[[2, 0]], uids=[2, 0]).to_rows()[2] == [(0, 6), (1, 7), (2, 8)]

@@ -170,10 +170,36 @@ def _index(at: tuple[int, ...]) -> Any:
     return at[0] if len(at) == 1 else at
 
 
+_BY_UID: Final = frozenset(
+    (
+        "last_update", "block_at_registration", "validator_permit", "commit_block", "previous_consensus",
+        "total_stake", "alpha_stake", "tao_stake", "stake",
+    )
+)  # fmt: skip
+
+
+def ordered(name: str, value: Any) -> None:
+    """That the index and the columns of what pandas has are not the uids in another order than that of the places, by which
+    a field is read. Any other labels are nobody's uids.
+
+    Raises:
+        InputError: they are.
+    """
+    for labels in (value.index, getattr(value, "columns", ())):
+        uids = np.asarray(labels)
+        if uids.dtype.kind in "iu" and uids.ndim == 1:
+            places = np.arange(uids.size)
+            if (uids != places).any() and (np.sort(uids) == places).all():
+                at = int(np.argmax(uids != places))
+                raise InputError(name, f"expected uids in ascending order, got label {uids[at]}; sort_index sorts them", at)
+
+
 def _source(name: str, value: object) -> AnyArray:
     """An ndarray that holds exactly what the caller gave: NumPy alone would read [2**63, -1] as floats."""
     if type(value) is np.ndarray:
         return value
+    if name in _BY_UID and hasattr(value, "iloc"):
+        ordered(name, value)
     if type(value) in (list, tuple):
         exact = integers(tuple(cast("Iterable[object]", value)))
         if exact is not None:
@@ -268,10 +294,23 @@ def _checked(name: str, source: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     return freeze(own.astype(dtype, order="C"))
 
 
+def _one_length(name: str, source: AnyArray) -> None:
+    """InputError where NumPy made no axis more of lists, as they are not all of one length."""
+    first: Any = None
+    for at in np.ndindex(source.shape):
+        if not isinstance(source[at], (list, tuple)):
+            return
+        first = len(source[at]) if first is None else first
+        if len(source[at]) != first:
+            raise InputError(name, f"expected rows of one length, got {first} and {len(source[at])}", _index(at))
+
+
 def array(name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> AnyArray:
     """`value` copied into a frozen array of `dtype` (integer or bool) and `shape`, None standing for any length."""
     source = _source(name, value)[...]  # a view, whose shape and dtype nobody else can set
     if source.ndim != len(shape):
+        if 0 < source.ndim < len(shape) and source.dtype.kind == "O":
+            _one_length(name, source)
         made = f"; {MADE[name]}" if name in MADE else ""
         raise InputError(name, f"expected {len(shape)} dimension{'s' * (len(shape) > 1)}, got {source.ndim}{made}")
     for axis, expected in enumerate(shape):

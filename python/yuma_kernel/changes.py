@@ -58,7 +58,11 @@ def _as_sent(weights: Any) -> tuple[U16Array, U16Array]:
             rule = f"expected integers from 0 to {U16_MAX}, as they are sent, or floats of any scale, got {shown(value)}"
             raise InputError("weights", rule)
     uid_column = array("weights", [uid for uid, _ in row], np.uint16, (None,))
-    return uid_column, array("weights", [value for _, value in row], np.uint16, (None,))
+    try:
+        return uid_column, array("weights", [value for _, value in row], np.uint16, (None,))
+    except InputError as error:  # the index is the uid, as it is of floats
+        at = int(uid_column[error.index]) if isinstance(error.index, int) else None
+        raise InputError("weights", error.rule, at) from None
 
 
 _FORMS: Final = (

@@ -291,7 +291,10 @@ class Comparison(Tabled, _Plain):
         headers = {"emission": "emission (alpha)"}
         important = [max(abs(changes["emission"][uid]), 0) for uid in uids]
         caption = "mostly: the group of inputs that alone changes the emission most" if any(columns["mostly"]) else ""
-        return Table(columns, people, headers, ("mostly",), "Changes by uid", caption, important)
+        if as_is and uids:
+            caption = "proportions are of 65535"
+        title = "Changes by uid" if uids else "No uid has anything else than before"
+        return Table(columns, people, headers, ("mostly",), title, caption, important)
 
     def _mostly(self, uid: int) -> str | None:
         if not self.parts:
@@ -312,7 +315,7 @@ class Comparison(Tabled, _Plain):
             yield f"Another hotkey: {', '.join(map(str, self.replaced))}"
         divided = [sum(values["emission"].tolist()) for values in (self.before, self.after)]
         if not any(divided):
-            yield "No amounts: both emissions are 0. What proportions became: of(uid, 'incentive'), of(uid, 'dividends')"
+            yield "No amounts: neither pays anything. What proportions became: of(uid, 'incentive'), of(uid, 'dividends')"
         elif "emission" in self.kinds:
             yield f"Paid: {' to '.join(map(alpha, divided))} alpha; proportions do not depend on it"
         for part in self.parts:

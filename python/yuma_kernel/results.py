@@ -341,9 +341,16 @@ class EpochResult(_Outputs):
         """The first output, in the order of the law, that is not what `expected` holds under its name; None where all agree.
 
         Outputs that `expected` does not name are not compared. Bits, dtypes, shapes and the order of entries count.
+
+        Raises:
+            InputError: a name that is no output, which would be compared with nothing; a value of another type. What `vars`
+                gives of a result is taken, and its trace is not looked at.
         """
         if not isinstance(expected, Mapping):
             raise InputError("expected", f"expected a mapping, got {type(expected).__name__}")
+        unknown = next((name for name in expected if name not in OUTPUTS and name != "trace"), None)
+        if unknown is not None:
+            raise InputError("expected", f"expected names of outputs ({', '.join(OUTPUTS)}), got {shown(unknown)}")
         for name in OUTPUTS:
             if name in expected:
                 want, got = expected[name], getattr(self, name)

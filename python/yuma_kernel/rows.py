@@ -25,6 +25,7 @@ from yuma_kernel.arrays import (
     freeze,
     integer,
     integers,
+    ordered,
 )
 from yuma_kernel.errors import Index, InputError, shown
 from yuma_kernel.values import _Value
@@ -397,6 +398,8 @@ class SparseRows(_Value):
         if isinstance(matrix, SparseRows):
             raise InputError("matrix", "expected a dense matrix, got SparseRows: they are what this makes")
         dtype = _value_dtype(dtype)
+        if hasattr(matrix, "iloc") and uids is None:
+            ordered("matrix", matrix)
         dense = _matrix(matrix, dtype)
         v, n = dense.shape
         own = None

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, is_number, stored_integer
+from yuma_kernel.arrays import MASKED, U64_MAX, U64Array, array, freeze, is_number, ordered, stored_integer
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.units import RAO
 
@@ -41,10 +41,10 @@ def total_stake_bits(alpha_stake: object, tao_stake: object, tao_weight: int) ->
 
 def stake_from_rao(stake: object) -> U64Array:
     """`total_stake` of whole amounts: u64[n] rao below 2^63 to uint64[n, 2], the I64F64 bits."""
-    rao = array("stake", stake, np.int64, (None,))
-    if (rao < 0).any():
-        at = int(np.argmax(rao < 0))
-        raise InputError("stake", f"expected no negative stake, got {rao[at]}", at)
+    rao = array("stake", stake, np.uint64, (None,))
+    if (rao >> np.uint64(63)).any():
+        at = int(np.argmax(rao >> np.uint64(63)))
+        raise InputError("stake", f"expected less than 2^63 rao, got {rao[at]}", at)
     words = np.zeros((rao.size, 2), np.uint64)
     words[:, 1] = rao
     return freeze(words)
@@ -67,6 +67,8 @@ def stake_from_floats(stake: object) -> U64Array:
     """
     if isinstance(stake, np.ma.MaskedArray):
         raise InputError("stake", MASKED)
+    if hasattr(stake, "iloc"):
+        ordered("stake", stake)
     items = np.asarray(stake) if isinstance(stake, np.ndarray) or not isinstance(stake, (list, tuple)) else stake
     if isinstance(items, np.ndarray):
         if items.ndim != 1 or items.dtype.kind not in "iufO":

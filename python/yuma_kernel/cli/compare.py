@@ -23,7 +23,7 @@ Exit codes: 0 done, 2 anything that kept it from being computed.
 @click.argument("before")
 @click.argument("after")
 @click.option("--uid", type=click.IntRange(min=0), help="Take the change of this uid apart (default: all uids, a row each).")
-@click.option("--of", "measure", type=click.Choice(MEASURES), default="emission", help="What of it. Default: emission.")
+@click.option("--of", "measure", type=click.Choice(MEASURES), help="With --uid: what of it. Default: emission.")
 @formats
 @click.option("--all", "everything", is_flag=True, help="Show every row, not only those that matter most.")
 @click.option("--plot", metavar="FILE", help="With --uid: draw how the parts add up into this file (extra plots).")
@@ -32,7 +32,7 @@ def command(
     before: str,
     after: str,
     uid: int | None,
-    measure: str,
+    measure: str | None,
     form: str,
     everything: bool,
     plot: str | None,
@@ -40,13 +40,14 @@ def command(
 ) -> None:
     """Compares the epochs of the snapshots BEFORE and AFTER: each group of inputs is put in alone, exactly, and what no
     group explains alone is their interaction."""
-    if plot is not None and uid is None:
-        raise click.UsageError("--plot: needs --uid", click.get_current_context())
+    for option, value in (("--of", measure), ("--plot", plot)):
+        if value is not None and uid is None:
+            raise click.UsageError(f"{option}: needs --uid", click.get_current_context())
     first, second = opened(before), opened(after)
     with progress("epochs") as done:
         comparison = compare(first, second, members=uid is not None, backend=backend, progress=done)
     if uid is not None:
-        breakdown = comparison.of(uid, measure)
+        breakdown = comparison.of(uid, measure or "emission")
         if plot is not None:
             from yuma_kernel.plots import waterfall
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from yuma_kernel.cli.groups import group_of
-from yuma_kernel.cli.output import Table, draw, emit, formats, progress
+from yuma_kernel.cli.output import Table, draw, emit, formats, progress, write
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import extra
 
@@ -49,9 +49,16 @@ PARTS_EPILOG: Final = _EPILOG.format(" (with --out, --resume goes on)")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@click.command(cls=group_of(STUDIES), short_help="Study consensus: maps, sweeps, copying, scenarios, floats.")
-def command() -> None:
+@click.command(
+    cls=group_of(STUDIES),
+    invoke_without_command=True,
+    short_help="Study consensus: maps, sweeps, copying, scenarios, floats.",
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Studies of consensus: each computes a table, with a picture of it, and says what it was made with."""
+    if ctx.invoked_subcommand is None:
+        write(ctx.get_help() + "\n")
 
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ def run(
         threads: whether threads help without an executor; not where chunks are many small calls, which hold the GIL.
 
     Raises:
-        InputError: `folder` is of another study. ImportError: a bar without tqdm. What `compute` raises.
+        InputError: `folder` is of another study; `executor` is none. ImportError: a bar without tqdm. What `compute` raises.
     """
     kept = None if folder is None else _Folder(Path(folder), compute, chunks)
     results: list[Arrays | None] = [None if kept is None else kept.load(k) for k in range(len(chunks))]
@@ -93,6 +93,9 @@ def run(
             report(done)
         workers = min(thread_count(None) if threads else 1, len(left))
         if executor is not None:
+            if not callable(getattr(executor, "submit", None)):
+                rule = f"expected one of concurrent.futures, or like it, got {type(executor).__name__}"
+                raise InputError("executor", rule)
             _spread(compute, chunks, left, executor, finished)
         elif workers > 1:
             with ThreadPoolExecutor(workers, "yuma-kernel-study") as pool:
