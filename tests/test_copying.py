@@ -364,7 +364,9 @@ def test_delays_that_gain_least_and_from_which_on_they_do_not_pay() -> None:
     ("given", "field"),
     [
         ({"delays": []}, "delays"), ({"delays": [-1]}, "delays"), ({"delays": [1, 1]}, "delays"),
-        ({"delays": [0.5]}, "delays"),
+        ({"delays": [0.5]}, "delays"), ({"delays": 5}, "delays"), ({"stakes": 0.05}, "stakes"),
+        ({"reveal_epochs": 1}, "reveal_epochs"), ({"bounds": 0.7}, "bounds"), ({"bounds": (0.7, 0.9)}, "bounds"),
+        ({"series": 5}, "series"), ({"series": yk.Hyperparameters()}, "series"), ({"series": []}, "series"),
         ({"stakes": []}, "stakes"), ({"stakes": [0]}, "stakes"), ({"stakes": [1.0]}, "stakes"),
         ({"stakes": ["mean"]}, "stakes"), ({"stakes": [float("nan")]}, "stakes"), ({"stakes": [0.1, 0.1]}, "stakes"),
         ({"reveal_epochs": []}, "reveal_epochs"), ({"reveal_epochs": [-1]}, "reveal_epochs"),
@@ -376,7 +378,7 @@ def test_delays_that_gain_least_and_from_which_on_they_do_not_pay() -> None:
 )  # fmt: skip
 def test_what_is_refused(small: Series, given: dict[str, Any], field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
-        copying(small, **{**SMALL, **given})
+        copying(**{"series": small, **SMALL, **given})
     assert caught.value.field == field
 
 

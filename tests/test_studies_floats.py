@@ -280,11 +280,13 @@ def test_outputs_that_are_no_arrays() -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"state": []}, "state"), ({"state": [3]}, "state"), ({"hyperparameters": 3}, "hyperparameters"),
+        ({"state": []}, "state"), ({"state": [3]}, "state"), ({"state": 3}, "state"),
+        ({"hyperparameters": 3}, "hyperparameters"),
         ({"hyperparameters": [yk.Hyperparameters()] * 2}, "hyperparameters"), ({"emission": 2**63}, "emission"),
         ({"emission": 0.5}, "emission"), ({"epochs": 0}, "epochs"), ({"state": [subnet()] * 2, "epochs": 2}, "epochs"),
         ({"simulators": {}}, "simulators"), ({"simulators": []}, "simulators"), ({"simulators": ["jax"]}, "simulators"),
-        ({"simulators": float_epoch}, "simulators"), ({"outputs": []}, "outputs"), ({"outputs": ["rank"]}, "outputs"),
+        ({"simulators": float_epoch}, "simulators"), ({"outputs": []}, "outputs"),
+        ({"outputs": "incentive"}, "outputs"), ({"outputs": ["rank"]}, "outputs"),
         ({"hyperparameters": yk.Hyperparameters(profile=401)}, "hyperparameters"),
         ({"simulators": {"a": lambda i: 3}}, "simulators[a]"), ({"simulators": {"a": lambda i: {}}}, "simulators[a]"),
         ({"simulators": {"a": lambda i: {"incentive": [1.0]}}}, "simulators[a]"),
@@ -296,6 +298,17 @@ def test_what_is_refused(given: dict[str, Any], field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
         float_error(**{"state": subnet(), "hyperparameters": yk.Hyperparameters(), **given})
     assert caught.value.field == field
+    assert "expected" in caught.value.rule
+
+
+def test_float_epoch_of_what_are_no_inputs() -> None:
+    with pytest.raises(yk.InputError, match="inputs: expected FloatInputs"):
+        float_epoch(subnet())  # type: ignore[arg-type]
+
+
+def test_an_amount_in_alpha_is_refused() -> None:
+    with pytest.raises(yk.InputError, match=r"emission: expected integers in rao, got the float 148.0"):
+        float_error(subnet(), yk.Hyperparameters(), emission=148.0)  # type: ignore[arg-type]
 
 
 def test_pictures() -> None:

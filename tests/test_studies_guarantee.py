@@ -158,6 +158,12 @@ def test_results_do_not_depend_on_the_workers() -> None:
     with pytest.raises(yk.InputError, match=r"executor: expected one of concurrent.futures, or like it, got int"):
         guarantee(**SMALL, executor=2)  # type: ignore[arg-type]
 
+    class Client:  # of dask.distributed: what its submit gives is no future of concurrent.futures
+        submit = get_executor = print
+
+    with pytest.raises(yk.InputError, match=r"got Client; a client of dask has one: client.get_executor\(\)"):
+        guarantee(**SMALL, executor=Client())  # type: ignore[arg-type]
+
 
 def test_folder_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = guarantee(**SMALL)
@@ -237,12 +243,28 @@ def test_dask_workers_of_which_one_is_killed(cluster: Any, tmp_path: Path) -> No
         ({"sigma": float("nan")}, "sigma"), ({"validators": 1}, "validators"), ({"kappa": 65536}, "kappa"),
         ({"profile": 446}, "profile"), ({"seed": -1}, "seed"), ({"ratio": 1}, "ratio"), ({"ratio": float("nan")}, "ratio"),
         ({"progress": 3}, "progress"), ({"kappa": 1.0}, "kappa"), ({"bonds_penalty": 0.5}, "bonds_penalty"),
-        ({"sigma": 50.0}, "sigma"),
+        ({"sigma": 50.0}, "sigma"), ({"sigma": "x"}, "sigma"), ({"ratio": "S"}, "ratio"), ({"stakes": 0.6}, "stakes"),
+        ({"stakes": "0.6"}, "stakes"), ({"stakes": ["0.6"]}, "stakes"), ({"stakes": []}, "stakes"),
+        ({"stakes": None}, "stakes"),
     ],
 )  # fmt: skip
 def test_what_is_refused(given: dict[str, Any], field: str) -> None:
     with pytest.raises(yk.InputError) as caught:
         guarantee(**{**SMALL, **given})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"stakes": "0.6"}, "stakes"), ({"stakes": None}, "stakes"), ({"sigma": [[0.1]]}, "sigma"),
+        ({"kappa": [{}]}, "kappa"),
+        ({"ratio": "S"}, "ratio"), ({"stakes": []}, "stakes"), ({"sigma": [0.1, 0.1]}, "sigma"),
+    ],
+)  # fmt: skip
+def test_what_a_retention_refuses(given: dict[str, Any], field: str) -> None:
+    with pytest.raises(yk.InputError) as caught:
+        retention(**{"steps": 2, **given})
     assert caught.value.field == field
 
 

@@ -53,12 +53,16 @@ def test_steepness_that_no_unit_holds_is_refused(steepness: int) -> None:
     assert caught.value.field == "alpha_sigmoid_steepness"
 
 
-@pytest.mark.parametrize("profiles", [[], [475], [475, 475], [475, 426]])
-def test_what_cannot_be_compared(profiles: list[int]) -> None:
+@pytest.mark.parametrize("profiles", [[], [475], [475, 475], [475, 426], 475, ["475", 425], [[475]], "all"])
+def test_what_cannot_be_compared(profiles: Any) -> None:
     state = next(iter(earlier_cases(401))).state
     with pytest.raises(yk.InputError) as caught:
         runtimes(state, yk.Hyperparameters(), profiles=profiles)
     assert caught.value.field == "profiles"
+    for given, field in (((state, None), "hyperparameters"), ((None, yk.Hyperparameters()), "state")):
+        with pytest.raises(yk.InputError) as caught:
+            runtimes(*given)  # type: ignore[arg-type]
+        assert caught.value.field == field
 
 
 @pytest.fixture

@@ -327,6 +327,13 @@ def has_items(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, memoryview))
 
 
+def several(name: str, value: Any) -> list[Any]:
+    """The values of `name`, of which several are asked for."""
+    if not has_items(value):
+        raise InputError(name, f"expected a list of values, got {shown(value)}")
+    return list(value)
+
+
 def each_u64(name: str, value: object, count: int | None) -> tuple[int, ...] | None:
     """`count` integers of u64, None standing for any number; None for a value that is no sequence, and so one for all."""
     if isinstance(value, np.ndarray):

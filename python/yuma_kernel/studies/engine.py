@@ -93,8 +93,9 @@ def run(
             report(done)
         workers = min(thread_count(None) if threads else 1, len(left))
         if executor is not None:
-            if not callable(getattr(executor, "submit", None)):
-                rule = f"expected one of concurrent.futures, or like it, got {type(executor).__name__}"
+            if not callable(getattr(executor, "submit", None)) or hasattr(executor, "get_executor"):
+                client = "; a client of dask has one: client.get_executor()" if hasattr(executor, "get_executor") else ""
+                rule = f"expected one of concurrent.futures, or like it, got {type(executor).__name__}{client}"
                 raise InputError("executor", rule)
             _spread(compute, chunks, left, executor, finished)
         elif workers > 1:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, AnyArray, integer
+from yuma_kernel.arrays import U16_MAX, AnyArray, has_items, integer, several
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import axes
@@ -21,7 +21,7 @@ from yuma_kernel.studies.floats import RAO, FloatInputs, float_epoch, float_inpu
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.studies.torch_floats import library, torch_epoch
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState, plain
+from yuma_kernel.types import Hyperparameters, SubnetState, plain, require_state
 
 Simulator = Callable[[FloatInputs], Mapping[str, Any]]
 
@@ -227,6 +227,8 @@ def float_error(
         ImportError: the simulator torch without torch.
     """
     single = isinstance(state, SubnetState)
+    if not single and not has_items(state):
+        require_state(state)
     states: list[SubnetState] = [state] if isinstance(state, SubnetState) else list(state)
     if not states:
         raise InputError("state", "expected at least one")
@@ -238,16 +240,19 @@ def float_error(
     count = len(states) if epochs is None else integer("epochs", epochs, 1, 10_000)
     given = _simulators(simulators)
     torch = library() if torch_epoch in given.values() else None
-    asked = tuple(dict.fromkeys(outputs))
+    asked = tuple(dict.fromkeys(several("outputs", outputs)))
     for name in asked:
         if name not in ASKED:
             raise InputError("outputs", f"expected some of {', '.join(ASKED)}, got {shown(name)}")
     if not asked:
         raise InputError("outputs", "expected at least one")
-    rules = _each("hyperparameters", hyperparameters, Hyperparameters, len(states))
+    rules = _each("hyperparameters", hyperparameters, len(states))
+    for k, h in enumerate(rules):
+        if not isinstance(h, Hyperparameters):
+            raise InputError("hyperparameters", f"expected Hyperparameters, got {type(h).__name__}", k)
     amounts = [
         integer("emission", amount, 0, 2**63 - 1)  # so that a difference fits its column
-        for amount in _each("emission", emission, (int, np.integer), len(states))
+        for amount in _each("emission", emission, len(states))
     ]
 
     rows = _Rows()
@@ -302,16 +307,13 @@ def _simulators(given: Mapping[str, Simulator] | Iterable[str] | None) -> dict[s
     return found
 
 
-def _each(name: str, value: Any, kind: Any, count: int) -> list[Any]:
+def _each(name: str, value: Any, count: int) -> list[Any]:
     """One for all, or one for each state."""
-    if isinstance(value, kind):
+    if not has_items(value):
         return [value] * count
-    items = list(value) if isinstance(value, Iterable) else [value]
+    items = list(value)
     if len(items) != count:
         raise InputError(name, f"expected one, or one for each of {count} states, got {len(items)}")
-    for k, item in enumerate(items):
-        if not isinstance(item, kind):
-            raise InputError(name, f"got {type(item).__name__}", k)
     return items
 
 

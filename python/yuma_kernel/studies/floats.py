@@ -161,8 +161,10 @@ def float_epoch(inputs: FloatInputs, *, consensus: Consensus = "sorting") -> Out
         validator_emission, emission: float[n], alpha; validator_permit: bool[n]; bonds: float[n, n], proportions.
 
     Raises:
-        InputError: no such `consensus`.
+        InputError: no such `consensus`; `inputs` are none.
     """
+    if not isinstance(inputs, FloatInputs):
+        raise InputError("inputs", f"expected FloatInputs, as float_inputs makes them, got {type(inputs).__name__}")
     return epoch_by(np, inputs, consensus)
 
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer, stored_integer
+from yuma_kernel.arrays import U16_MAX, AnyArray, U16Array, integer, is_number, several, stored_integer
 from yuma_kernel.epoch import epoch
-from yuma_kernel.errors import InputError
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import axes, extra
 from yuma_kernel.profiles import NEWEST
 from yuma_kernel.rows import SparseRows
@@ -181,7 +181,10 @@ def guarantee(
         InputError: naming the argument.
     """
     given = map_parameters(steps, validators, servers, sigma, kappa, bonds_penalty, ratio, profile, seed)
+    stakes = several("stakes", stakes)
     check_stakes(stakes)
+    if not stakes:
+        raise InputError("stakes", "expected at least one value")
     chunks: list[Chunk] = [
         {**given, "stake": float(stake), "first": first, "end": min(first + ROWS_OF_CHUNK, steps + 1)}
         for stake in stakes
@@ -205,7 +208,11 @@ def map_parameters(
     seed: int,
 ) -> dict[str, Any]:
     """What the chunks of a map share, validated."""
-    given = {
+    if not (is_number(sigma) and np.isfinite(sigma) and sigma >= 0):
+        raise InputError("sigma", f"expected a number from 0 on, got {shown(sigma)}")
+    if ratio is not None and not (is_number(ratio) and 0 < ratio < 1):
+        raise InputError("ratio", f"expected a part between 0 and 1, got {shown(ratio)}")
+    return {
         "steps": integer("steps", steps, 1, 1000),
         "validators": integer("validators", validators, 2, 4096),
         "servers": integer("servers", servers, 2, 16384),
@@ -216,17 +223,12 @@ def map_parameters(
         "profile": Hyperparameters(profile=profile).profile,
         "seed": integer("seed", seed, 0, 2**63 - 1),
     }
-    if not (np.isfinite(sigma) and sigma >= 0):
-        raise InputError("sigma", f"expected a number from 0 on, got {sigma}")
-    if ratio is not None and not 0 < ratio < 1:
-        raise InputError("ratio", f"expected a part between 0 and 1, got {ratio}")
-    return given
 
 
 def check_stakes(stakes: Sequence[float]) -> None:
     for k, stake in enumerate(stakes):
-        if not 0 < stake < 1:
-            raise InputError("stakes", f"expected a part between 0 and 1, got {stake}", k)
+        if not (is_number(stake) and 0 < stake < 1):
+            raise InputError("stakes", f"expected a part between 0 and 1, got {shown(stake)}", k)
 
 
 _COLUMNS: Final = ("stake", "major_weight", "minor_weight", "weight_deviation", "major_emission")

@@ -154,7 +154,7 @@ def retention(
     for name, values in given.items():
         if not values:
             raise InputError("stakes" if name == "stake" else name, "expected at least one value")
-        if len(set(values)) < len(values):
+        if any(values[k] in values[:k] for k in range(len(values))):
             raise InputError("stakes" if name == "stake" else name, f"expected each value once, got {values}")
     combinations = [dict(zip(given, values, strict=True)) for values in itertools.product(*given.values())]
     chunks: list[Chunk] = []

@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from yuma_kernel.arrays import integer
+from yuma_kernel.arrays import integer, is_number, several
 from yuma_kernel.epoch import epoch
-from yuma_kernel.errors import InputError
+from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import axes
 from yuma_kernel.profiles import PROFILES
 from yuma_kernel.results import EpochResult
 from yuma_kernel.studies.engine import Progress, reporting
 from yuma_kernel.studies.result import Study, provenance
 from yuma_kernel.tables import Table
-from yuma_kernel.types import Hyperparameters, SubnetState
+from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
 
 MEASURED: Final = (
     "validator_permit", "consensus", "validator_trust", "incentive", "dividends", "server_emission", "validator_emission",
@@ -129,11 +129,13 @@ def runtimes(
     Raises:
         InputError: naming the argument.
     """
+    require_subnet(state, hyperparameters)
     emission = integer("emission", emission, 0, 2**63 - 1)  # so that a difference fits its column
-    chosen = sorted(PROFILES if profiles is None else set(profiles), reverse=True)
-    for number in chosen:
-        if number not in PROFILES:
-            raise InputError("profiles", f"expected numbers of PROFILES, got {number}")
+    given_profiles = list(PROFILES) if profiles is None else several("profiles", profiles)
+    for number in given_profiles:
+        if not is_number(number) or number not in PROFILES:
+            raise InputError("profiles", f"expected numbers of PROFILES, got {shown(number)}")
+    chosen = sorted(set(given_profiles), reverse=True)
     if len(chosen) < 2:
         raise InputError("profiles", f"expected at least two, got {len(chosen)}")
     results: dict[int, EpochResult] = {}

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, BoolArray, U16Array, integer, proportion
+from yuma_kernel.arrays import MAX_UIDS, U16_MAX, U64_MAX, AnyArray, BoolArray, U16Array, integer, proportion, several
 from yuma_kernel.epoch import epoch
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.extras import COLORS, axes, extra
@@ -244,6 +244,8 @@ def copying(
     Raises:
         InputError: naming the argument.
     """
+    if series is not None and not isinstance(series, (Series, str, bytes, PathLike)):
+        raise InputError("series", f"expected a Series or the path of one, got {type(series).__name__}")
     given = generated_series() if series is None else series if isinstance(series, Series) else Series.load(series)
     rules = given.hyperparameters if hyperparameters is None else hyperparameters
     require_hyperparameters(rules)
@@ -252,7 +254,8 @@ def copying(
     waits = _whole("delays", delays)
     reveals = _whole("reveal_epochs", reveal_epochs)
     shares = _shares(stakes)
-    liquid = [_bounds(bounds, rules, k) for k in range(len(bounds))] if bounds is not None else [_own_bounds(rules)]
+    pairs = None if bounds is None else several("bounds", bounds)
+    liquid = [_own_bounds(rules)] if pairs is None else [_bounds(pairs, rules, k) for k in range(len(pairs))]
     if not liquid:
         raise InputError("bounds", "expected at least one pair, or None")
     first = max(waits) + 2 * max(reveals)
@@ -289,7 +292,7 @@ def copying(
 
 def _whole(name: str, values: Iterable[int]) -> list[int]:
     """Numbers of epochs, each once, ascending."""
-    found = [integer(name, value, 0, 2**20, k) for k, value in enumerate(values)]
+    found = [integer(name, value, 0, 2**20, k) for k, value in enumerate(several(name, values))]
     if not found:
         raise InputError(name, "expected at least one")
     if len(set(found)) != len(found):
@@ -300,7 +303,7 @@ def _whole(name: str, values: Iterable[int]) -> list[int]:
 def _shares(stakes: Sequence[float | Literal["median"]]) -> list[str]:
     """As text: `median`, or the decimals of a part."""
     found = []
-    for k, stake in enumerate([stakes] if isinstance(stakes, str) else stakes):
+    for k, stake in enumerate([stakes] if isinstance(stakes, str) else several("stakes", stakes)):
         number = isinstance(stake, (float, np.floating)) and 0 < stake < 1
         if not number and not (isinstance(stake, str) and stake == "median"):
             raise InputError("stakes", f"expected a part between 0 and 1 or 'median', got {shown(stake)}", k)
