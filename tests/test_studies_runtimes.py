@@ -61,7 +61,7 @@ def test_what_cannot_be_compared(profiles: Any) -> None:
     assert caught.value.field == "profiles"
     for given, field in (((state, None), "hyperparameters"), ((None, yk.Hyperparameters()), "state")):
         with pytest.raises(yk.InputError) as caught:
-            runtimes(*given)  # type: ignore[arg-type]
+            runtimes(*given)
         assert caught.value.field == field
 
 
