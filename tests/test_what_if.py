@@ -346,6 +346,30 @@ def test_refused(options: dict[str, Any], field: str) -> None:
         assert "in the change 'x'" in caught.value.rule
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_what_is_not_known_is_asked_for_by_the_change(epochs: int) -> None:
+    """And not by its number, which reads as a uid."""
+    unknown = subnet(previous_consensus=None)
+    asked = {"gone": moves.drop(1), "liquid": moves.hyperparameters(liquid_alpha=True)}
+    with pytest.raises(yk.InputError, match=r"previous_consensus: not known, .* \(in the change 'liquid'\)") as caught:
+        yk.what_if(unknown, RULES, asked, epochs=epochs)
+    assert caught.value.index is None
+    with pytest.raises(yk.InputError, match=r"previous_consensus: not known, .* stored yet$"):
+        yk.what_if(unknown, replace(RULES, liquid_alpha=True), moves.hyperparameters(liquid_alpha=False), epochs=epochs)
+    yk.what_if(unknown, RULES, {"current": moves.hyperparameters(liquid_alpha=True, bonds_penalty=0)}, epochs=epochs)
+
+
+def test_a_search_says_of_how_much_a_change_cannot_be_made() -> None:
+    silent = subnet(weights=yk.SparseRows.empty(N))
+    with pytest.raises(yk.InputError, match=r"no consensus to blend with.* \(in the change '0 65535ths'\)"):
+        search.blend_for_trust(silent, RULES, 1, 0.5)
+
+
+def test_a_change_cannot_take_the_place_of_what_is() -> None:
+    with pytest.raises(yk.InputError, match="changes: expected another name than 'as it is'"):
+        yk.what_if(subnet(), RULES, {"as it is": moves.drop(1), "gone": moves.drop(2)})
+
+
 def test_one_uid_is_enough() -> None:
     got = yk.what_if(subnet(), RULES, CHANGES["copied"], uids=7)
     assert got.uids == (7,)

@@ -17,9 +17,11 @@ from yuma_kernel.pool import spread, thread_count
 from yuma_kernel.results import OUTPUT_TABLE, OUTPUTS, STACKED
 from yuma_kernel.simulation import MAX_EPOCHS, simulate
 from yuma_kernel.tables import SHOWN, Table, Tabled, alpha
-from yuma_kernel.types import Hyperparameters, SubnetState, require_subnet
+from yuma_kernel.types import Hyperparameters, SubnetState, require_known, require_subnet
 from yuma_kernel.variants import variants
 
+AS_IT_IS: Final = "as it is"
+"""What a table calls the subnet without a change."""
 DEFAULT: Final = ("validator_trust", "incentive", "dividends", "emission")
 """The outputs that are shown where none are named; without an emission the last says nothing, and is left out."""
 STACK_BYTES: Final = 2**18
@@ -70,7 +72,7 @@ class WhatIf(Tabled):
         """A row for each change and uid, after those of what is: each output, and how much more it is than what is."""
         chosen = list(self.uids) if uids is None else _chosen(uids, self.n)
         columns: dict[str, list[Any]] = {
-            "change": [name for name in ("as it is", *self.changes) for _ in chosen],
+            "change": [name for name in (AS_IT_IS, *self.changes) for _ in chosen],
             "uid": chosen * (len(self.changes) + 1),
         }
         people: dict[str, list[str]] = {name: [str(value) for value in values] for name, values in columns.items()}
@@ -151,7 +153,10 @@ def what_if(
     ahead = integer("epochs", epochs, 1, MAX_EPOCHS)
     amount = integer("emission", emission, 0, U64_MAX)
     names = _outputs((DEFAULT if amount else DEFAULT[:-1]) if outputs is None else outputs)
-    asked = drafts(state, hyperparameters, {"as it is": Change(), **named}, backend)
+    asked = drafts(state, hyperparameters, {AS_IT_IS: Change(), **named}, backend)
+    require_known(state, hyperparameters)
+    for name, draft in zip(named, asked[1:], strict=True):
+        _known(state, draft.hyperparameters, name)
     told = dict.fromkeys(uid for change in named.values() for step in change.steps for uid in step.uids)
     chosen = _chosen(told or range(state.n) if uids is None else uids, state.n)
     if ahead == 1:
@@ -168,6 +173,14 @@ def what_if(
     )
 
 
+def _known(state: SubnetState, hyperparameters: Hyperparameters, name: str) -> None:
+    """`require_known` of a change."""
+    try:
+        require_known(state, hyperparameters)
+    except InputError as error:
+        raise InputError(error.field, f"{error.rule} (in the change {shown(name)})") from None
+
+
 def _chosen(uids: object, n: int) -> list[int]:
     asked = list(uids) if has_items(uids) else [uids]  # type: ignore[call-overload]
     return [integer("uids", uid, 0, n - 1, k) for k, uid in enumerate(asked)]
@@ -181,6 +194,8 @@ def _named(changes: object) -> dict[str, Change]:
     for name, change in changes.items():
         if not isinstance(name, str):
             raise InputError("changes", f"expected a name, got {shown(name)}")
+        if name == AS_IT_IS:
+            raise InputError("changes", f"expected another name than {name!r}, which is that of the subnet without a change")
         if not isinstance(change, Change):
             raise InputError("changes", f"expected a Change for {shown(name)}, got {type(change).__name__}")
     return dict(changes)

@@ -186,7 +186,7 @@ def least(
     last = integer("high", high, first, 2**63 - 1)
 
     def answers(points: Sequence[int]) -> list[bool]:
-        named = {str(point): make(point) for point in points}
+        named = {f"{point} {unit}": make(point) for point in points}
         got = what_if(state, hyperparameters, named, emission=emission, outputs=STACKED, threads=threads, backend=backend)
         return [bool(holds({name: rows[k] for name, rows in got.then.items()})) for k in range(len(points))]
 
