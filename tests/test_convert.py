@@ -97,6 +97,21 @@ def test_forms_of_stake() -> None:
             snapshot_of({**given, **wrong})
 
 
+def test_stakes_of_another_length_are_named_as_they_were_given() -> None:
+    given = {name: value for name, value in FULL.items() if name != "stake"}
+    for name, stakes in (("stake", {}), ("alpha_stake", {"tao_stake": [1, 2], "tao_weight": 1})):
+        with pytest.raises(yk.InputError, match=f"^{name}: expected length 4, as weights have rows, got 2"):
+            snapshot_of({**given, name: [1, 2], **stakes})
+
+
+def test_a_frame_of_the_uids_in_another_order_is_refused() -> None:
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
+    frame = pandas.DataFrame(np.eye(4)).loc[[0, 2, 1, 3]]
+    for units in ("chain", "float"):
+        with pytest.raises(yk.InputError, match=r"^weights\[1\]: expected uids in ascending order"):
+            snapshot_of({**FULL, "weights": frame}, units=units)
+
+
 def test_scalars_hyperparameters_and_the_rest() -> None:
     snapshot = snapshot_of(
         {

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from yuma_kernel.arrays import U16_MAX, U64_MAX, integer, proportion
+from yuma_kernel.arrays import U16_MAX, U64_MAX, U64Array, integer, ordered, proportion
 from yuma_kernel.errors import InputError, shown
 from yuma_kernel.profiles import MODES
 from yuma_kernel.rows import SparseRows
@@ -89,7 +89,7 @@ def snapshot_of(given: Mapping[str, Any], *, units: Units = "chain", assume: boo
         raise InputError("weights", "missing")
     weights = reading["weights"]("weights", given["weights"])
     state: dict[str, Any] = {name: value for name, value in given.items() if name in _STATE}
-    state["weights"], state["total_stake"] = weights, _stake(given, reading["stake"])
+    state["weights"], state["total_stake"] = weights, _stake(given, reading["stake"], weights.n)
     if "bonds" in given:
         state["bonds"] = reading["bonds"]("bonds", given["bonds"])
     if "previous_consensus" in given:
@@ -158,8 +158,8 @@ def _plain(value: Any) -> Any:
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
-def _stake(given: Mapping[str, Any], amounts: Callable[[str, object], Any]) -> Any:
-    """total_stake, from the one of the three forms that is given."""
+def _stake(given: Mapping[str, Any], amounts: Callable[[str, object], Any], n: int) -> Any:
+    """total_stake of n uids, from the one of the three forms that is given."""
     forms = [name for name in _STAKES if name in given]
     if len(forms) != 1:
         raise InputError(
@@ -170,15 +170,21 @@ def _stake(given: Mapping[str, Any], amounts: Callable[[str, object], Any]) -> A
         return given["total_stake"]
     try:
         if forms == ["stake"]:
-            return stake_from_rao(amounts("stake", given["stake"]))
+            return _of(n, "stake", stake_from_rao(amounts("stake", given["stake"])))
         for name in ("tao_stake", "tao_weight"):
             if name not in given:
                 raise InputError(name, "missing, and alpha_stake alone is not what the chain weighs")
         alpha, tao = amounts("alpha_stake", given["alpha_stake"]), amounts("tao_stake", given["tao_stake"])
-        return total_stake_bits(alpha, tao, _plain(given["tao_weight"]))
+        return _of(n, "alpha_stake", total_stake_bits(alpha, tao, _plain(given["tao_weight"])))
     except InputError as error:
         hint = "; --units float takes alpha" if "alpha are" in error.rule or "in rao" in error.rule else ""
         raise InputError(error.field, error.rule + hint, error.index) from None
+
+
+def _of(n: int, name: str, words: U64Array) -> U64Array:
+    if len(words) != n:  # by the name that was given
+        raise InputError(name, f"expected length {n}, as weights have rows, got {len(words)}")
+    return words
 
 
 # -- matrices and numbers -------------------------------------------------------------------------------------------------
@@ -228,6 +234,8 @@ def _float_rows(name: str, value: object) -> list[list[tuple[Any, Any]]]:
     rows = _pairs(name, value)
     if rows is not None:
         return rows
+    if hasattr(value, "iloc"):
+        ordered(name, value)
     try:
         dense = np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of several lengths
