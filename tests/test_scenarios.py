@@ -452,6 +452,7 @@ def matrix(epochs: int = 2) -> Any:
         ("weights", lambda: Scenario.of("a", stakes=[0.5], weights=3)),
         ("weights", lambda: Scenario.of("a", stakes=[0.5], weights=lambda k: [[1] * (k + 1)])),
         ("weights", lambda: Scenario.of("a", stakes=[0.5], weights=lambda k: [{0: 1}])),
+        ("weights", lambda: Scenario.of("a", stakes=[0.5] * 3, weights=lambda k: [1, 0], epochs=3)),
         ("weights", lambda: scenario(1).with_weights(0, [1, 2, 3])),
         ("weights", lambda: scenario(1).with_weights(0, {0: 1})),
         ("validator", lambda: scenario(1).with_weights(3, [1, 2])),
@@ -493,3 +494,12 @@ def test_bad_input_is_named(field: str, call: Callable[[], object]) -> None:
     with pytest.raises(yk.InputError) as caught:
         call()
     assert caught.value.field == field
+
+
+def test_how_many_validators_there_are_is_said() -> None:
+    said = r"stakes: expected one for each of 2 validators, as weights have rows, got 3"
+    two = Scenario.of("a", stakes=[1, 1], weights=[[1], [1]])
+    with pytest.raises(yk.InputError, match=said):
+        Scenario.of("a", stakes=[1, 1, 1], weights=[[1], [1]])
+    with pytest.raises(yk.InputError, match=said):
+        two.with_stakes([1, 1, 1])

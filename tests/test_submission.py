@@ -214,6 +214,14 @@ def test_the_row_of_a_pair_that_does_not_match() -> None:
     assert ask(weights=([2, 1], [20, 40])).row == ((2, 32768), (1, 65535))
 
 
+@pytest.mark.parametrize(
+    "weights", [[(1, 20), (2, 40)], [[1, 20], [2, 40]], list({1: 20, 2: 40}.items()), [1, 2], np.array([1, 2])]
+)
+def test_what_may_be_pairs_or_columns_is_refused(weights: Any) -> None:
+    with pytest.raises(yk.InputError, match=r"^weights: expected a mapping \{uid: value\} or a "):
+        ask(weights=weights)
+
+
 # -- what is not known ----------------------------------------------------------------------------------------------------
 
 NEEDS = {

@@ -382,8 +382,8 @@ def preflight(
     Args:
         subnet: a snapshot, or a state with `hyperparameters`, which then are needed.
         sender: the uid; or the hotkey, where the snapshot has hotkeys; None for one that is not registered.
-        weights: as they are sent: {uid: u16}, or a pair (uids, values) as of `weights_to_u16`. A commit needs none; with
-            them its reveal is checked too.
+        weights: as they are sent: {uid: u16}, or a pair (uids, values) as of `weights_to_u16`; a list of two lists of two
+            may be pairs (uid, value) as well, and is refused. A commit needs none; with them its reveal is checked too.
         call: "set"; "commit" of a hash; "commit_timelocked"; "reveal", of either.
         block: the block of the call, not before the sender's last update; where it is not given, `current_block` of the
             state, which is the next block after the state's own.
@@ -478,8 +478,11 @@ def _sent(weights: object) -> tuple[tuple[int, ...], tuple[int, ...]]:
         pair = tuple(weights)  # type: ignore[arg-type]
     else:
         pair = ()
-    if len(pair) != 2:
+    if len(pair) != 2 or not all(map(has_items, pair)):
         raise InputError("weights", "expected a mapping {uid: value} or a pair (uids, values)")
+    if isinstance(weights, list) and all(isinstance(part, (list, tuple)) and len(part) == 2 for part in pair):
+        rule = "expected a mapping {uid: value} or a tuple (uids, values), got a list that is as well two pairs (uid, value)"
+        raise InputError("weights", rule)
     uids, values = array("uids", pair[0], np.uint16, (None,)), array("values", pair[1], np.uint16, (None,))
     return tuple(uids.tolist()), tuple(values.tolist())
 

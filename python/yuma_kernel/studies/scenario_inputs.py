@@ -148,7 +148,10 @@ class Scenario(_Value):
         integer("number of epochs", epochs, 1, MOST)
         integer("number of validators", validators, 1, 1024)
         integer("number of servers", servers, 1, 1024)
-        stakes = array("stakes", self.stakes, np.uint64, (epochs, validators))
+        stakes = array("stakes", self.stakes, np.uint64, (epochs, None))
+        if stakes.shape[1] != validators:
+            rule = f"expected one for each of {validators} validators, as weights have rows, got {stakes.shape[1]}"
+            raise InputError("stakes", rule)
         for k, row in enumerate(stakes.tolist()):
             if sum(row) >= 2**63:
                 raise InputError("stakes", f"expected a sum below 2^63 rao, got {sum(row)}", k)
@@ -194,7 +197,7 @@ class Scenario(_Value):
         """
         count = integer("epochs", epochs, 1, MOST)
         table = [weights(k) for k in range(count)] if callable(weights) else weights
-        sent = _sent(table, count)
+        sent = _sent(table, count, by_epoch=callable(weights))
         return cls(name, description, _rao(stakes, count, integer("total_rao", total_rao, 1, 2**62)), sent, **others)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -446,8 +449,8 @@ def _row(weights: object, index: tuple[int, ...]) -> list[int]:
     return sent
 
 
-def _sent(table: object, epochs: int) -> AnyArray:
-    """uint16[epochs, validators, servers] of weights of any scale, by epoch or held."""
+def _sent(table: object, epochs: int, *, by_epoch: bool) -> AnyArray:
+    """uint16[epochs, validators, servers] of weights of any scale, by epoch or, where that is not said, held."""
 
     def items(value: object, index: tuple[int, ...]) -> list[Any]:
         if not has_items(value) or isinstance(value, Mapping):
@@ -456,7 +459,12 @@ def _sent(table: object, epochs: int) -> AnyArray:
         return list(cast("Iterable[Any]", value))
 
     matrices = items(table, ())
-    if matrices and has_items(matrices[0]) and all(not has_items(item) for item in items(matrices[0], (0,))):
+    if (
+        not by_epoch
+        and matrices
+        and has_items(matrices[0])
+        and all(not has_items(item) for item in items(matrices[0], (0,)))
+    ):
         matrices = [matrices] * epochs
     if len(matrices) != epochs:
         raise InputError("weights", f"expected {epochs} matrices, one an epoch, got {len(matrices)}")
