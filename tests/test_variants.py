@@ -473,7 +473,7 @@ ENDLESS += [ENDLESS, ENDLESS]
         ({"last_update": np.full((3, 5), -1)}, "last_update", (0, 0)),
         ({"validator_permit": np.full((3, 5), 2)}, "validator_permit", (0, 0)),
         ({"validator_permit": ENDLESS}, "validator_permit", None),
-        ({"previous_consensus": [[1], [2, 70000]]}, "previous_consensus", None),
+        ({"previous_consensus": [[1], [2, 70000]]}, "previous_consensus", 1),
         ({"previous_consensus": [[1, 2], [2, 70000]]}, "previous_consensus", (1, 1)),
         ({"weights": DENSE[:, :2]}, "weights", None),
         ({"weights": DENSE[:, :2], "uids": [1, 5]}, "uids", 1),
