@@ -24,6 +24,6 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename == temporary:
-            error.filename, error.filename2 = name, None  # nobody knows of the other
+        if isinstance(error, OSError) and error.filename == temporary:  # of which nobody knows
+            raise OSError(error.errno, error.strerror, name) from None
         raise
