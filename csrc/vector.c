@@ -216,13 +216,10 @@ static int find_columns(const vector_path *path, vector_subnet *of, const vector
         if (count == others && memcmp(weights->uid + weight, bonds->uid + bond, count * sizeof *weights->uid) == 0) {
             continue; /* who keeps his weights has his bonds where they are */
         }
-        if (clipped && stake == 0) {
-            continue;
-        }
-        if (clipped) {
-            vote(weights->uid + weight, count, fourths(stake), votes);
-        } else {
+        if (!clipped) {
             mark(weights->uid + weight, count, votes);
+        } else if (stake != 0) {
+            vote(weights->uid + weight, count, fourths(stake), votes);
         }
     }
     path->uids.voted(of->n, votes, fourths(e->enough), bits);

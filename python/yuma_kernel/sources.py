@@ -223,13 +223,7 @@ class Rows:
 
 
 def _each(own: Callable[[Any], Any], stack: list[Any], first: int) -> list[Any]:
-    owned: list[Any] = []
-    try:
-        for value in stack:
-            owned.append(own(value))  # noqa: PERF401  what is in it says which one the error is of
-    except InputError as error:
-        raise type(error)(error.field, error.rule, _front(first + len(owned), error.index)) from None
-    return owned
+    return [_of(first + k, own, value) for k, value in enumerate(stack)]
 
 
 def _front(variant: int, index: Any) -> Any:
